@@ -1,0 +1,89 @@
+"""What the tests share: waiting without luck, programs that must be there, trees, small photos."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from PIL import Image
+
+Tree = Mapping[str, Any]
+"""A folder as a value: names to bytes or text (a file), or to another tree (a folder)."""
+
+T = TypeVar("T")
+
+
+def wait_until(condition: Callable[[], T], limit_seconds: float, what: str) -> T:
+    """Ask `condition` until its answer is truthy, and return that answer.
+
+    Fails the test, naming `what` was waited for, after `limit_seconds`.
+    """
+    end = time.monotonic() + limit_seconds
+    while True:
+        if answer := condition():
+            return answer
+        if time.monotonic() >= end:
+            pytest.fail(f"waited {limit_seconds:g} s in vain for: {what}")
+        time.sleep(0.01)  # between two looks, not instead of one
+
+
+def skip(reason: str) -> None:
+    """Skip this test and say why; where `CI` is set, fail instead: there it has to run."""
+    if os.environ.get("CI"):
+        pytest.fail(f"cannot run here, and CI is set: {reason}")
+    pytest.skip(reason)
+
+
+def require_programs(*names: str) -> None:
+    """Skip this test (fail where `CI` is set) unless every program is on the search path."""
+    if missing := [name for name in names if shutil.which(name) is None]:
+        skip(f"needs {', '.join(missing)} on the search path")
+
+
+def make_tree(folder: Path, tree: Tree) -> Path:
+    """Write `tree` below `folder`, which is made if need be, and return `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in tree.items():
+        path = folder / name
+        if isinstance(content, Mapping):
+            make_tree(path, content)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else str(content).encode())
+    return folder
+
+
+def read_tree(folder: Path) -> dict[str, Any]:
+    """What lies below `folder`, as `make_tree` takes it; files that are UTF-8 come as text."""
+    tree: dict[str, Any] = {}
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and not path.is_symlink():
+            tree[path.name] = read_tree(path)
+            continue
+        content = path.read_bytes()
+        try:
+            tree[path.name] = content.decode()
+        except UnicodeDecodeError:
+            tree[path.name] = content
+    return tree
+
+
+def picture(
+    path: Path,
+    size: tuple[int, int] = (64, 48),
+    colour: str | tuple[int, int, int] = "saddlebrown",
+    **options: Any,
+) -> Path:
+    """Write a small real photo of one colour (`size` is width, height in pixels); return `path`.
+
+    The format follows the name's ending; `options` go to Pillow's `Image.save`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Image.new("RGB", size, colour) as image:
+        image.save(path, **options)
+    return path
