@@ -1,0 +1,42 @@
+"""A real journal in a test's folder, and plans without an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trayapp.database import Database
+from trayapp.decide import decide
+from trayapp.filing import Filing
+from trayapp.journal import Journal
+from trayapp.notes import Notes
+from trayapp.photo import Photo, Plan, Verdict
+from trayapp.settings import Sort
+
+
+class Books:
+    """Journal, notes and filing on one real SQLite file."""
+
+    def __init__(self, database: Database, owner: str, is_gone: Callable[[str], bool]) -> None:
+        self.journal = Journal(database, owner)
+        self.notes = Notes(database)
+        self.filing = Filing(self.journal, is_gone)
+
+
+@contextmanager
+def open_books(
+    folder: Path, owner: str = "test", is_gone: Callable[[str], bool] = lambda _: True
+) -> Iterator[Books]:
+    database = Database(folder / "books" / "journal.sqlite")
+    try:
+        yield Books(database, owner, is_gone)
+    finally:
+        database.close()
+
+
+def plan(path: Path, sort: Sort | None = None, label: str = "grizzly") -> Plan:
+    """What is decided for a photo that shows a `label`."""
+    found = decide(Photo.at(path), Verdict(label, 0.98), sort or Sort(), path.parent)
+    assert found is not None
+    return found

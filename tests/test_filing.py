@@ -1,0 +1,339 @@
+"""Photos and their sidecars go to their place and come back; nothing is ever written over."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.books import Books, open_books, plan
+from tests.helpers import make_tree, read_tree
+from trayapp import disk, place
+from trayapp.filing import GoneError, PlaceError, UndoError
+from trayapp.photo import Photo
+from trayapp.settings import Sort
+from trayapp.steps import ChangedError, Step
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
+    ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
+)
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Iterator[Books]:
+    with open_books(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    return make_tree(tmp_path / "inbox", {"a.jpg": "photo", "notes.txt": "mine"})
+
+
+@pytest.fixture(params=["same disk", "other disk"])
+def destination(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Also as if every folder lay on a disk of its own."""
+    if request.param == "other disk":
+
+        def refuse(source: Path, target: Path) -> None:
+            if source.parent != target.parent:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            rename(source, target)
+
+        rename = disk.rename_exclusively
+        monkeypatch.setattr(disk, "rename_exclusively", refuse)
+    return str(request.param)
+
+
+def test_a_photo_moves_with_its_sidecars_and_comes_back(
+    books: Books, tmp_path: Path, destination: str
+) -> None:
+    before = {"a.jpg": "photo", "a.jpg.xmp": "1", "a.xmp": "2", "a.AAE": "3", "ab.xmp": "not its"}
+    inbox = make_tree(tmp_path / "inbox", before)
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    assert read_tree(inbox) == {
+        "grizzly": {"a.jpg": "photo", "a.jpg.xmp": "1", "a.xmp": "2", "a.AAE": "3"},
+        "ab.xmp": "not its",
+    }
+    assert (entry.state, entry.label, entry.destination) == (
+        *("done", "grizzly"),
+        inbox / "grizzly" / "a.jpg",
+    )
+    undone = books.filing.undo(entry)
+    assert undone.state == "undone"
+    assert read_tree(inbox) == before, "and no empty folder stays behind"
+
+
+def test_a_raw_files_sidecar_stays_with_the_raw_file(books: Books, tmp_path: Path) -> None:
+    inbox = make_tree(tmp_path / "inbox", {"a.jpg": "p", "a.cr2": "raw", "a.xmp": "the raw's"})
+    books.filing.file(plan(inbox / "a.jpg"), None)
+    assert read_tree(inbox) == {"a.cr2": "raw", "a.xmp": "the raw's", "grizzly": {"a.jpg": "p"}}
+
+
+def test_a_copy_leaves_the_photo_and_undo_removes_only_the_copy(
+    books: Books, inbox: Path, destination: str
+) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    assert read_tree(inbox) == {
+        "a.jpg": "photo",
+        "notes.txt": "mine",
+        "grizzly": {"a.jpg": "photo"},
+    }
+    books.filing.undo(entry)
+    assert read_tree(inbox) == {"a.jpg": "photo", "notes.txt": "mine"}
+
+
+def test_the_last_copy_of_a_photo_is_never_removed(books: Books, inbox: Path) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    (inbox / "a.jpg").unlink()
+    with pytest.raises(UndoError, match="no longer the same photo, so its copy was kept"):
+        books.filing.undo(entry)
+    assert read_tree(inbox) == {"notes.txt": "mine", "grizzly": {"a.jpg": "photo"}}
+
+
+def test_tags_are_written_beside_the_photo_and_taken_back(books: Books, tmp_path: Path) -> None:
+    inbox = make_tree(tmp_path / "inbox", {"a.jpg": "photo", "a.jpg.xmp": XMP})
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
+    assert entry.destination == inbox / "a.jpg.xmp"
+    assert "grizzly" in read_tree(inbox)["a.jpg.xmp"]
+    assert (inbox / "a.jpg").read_bytes() == b"photo"
+    books.filing.undo(entry)
+    assert read_tree(inbox) == {"a.jpg": "photo", "a.jpg.xmp": XMP}
+
+
+def test_tags_that_another_program_changed_since_are_left_alone(books: Books, inbox: Path) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
+    (inbox / "a.jpg.xmp").write_text("edited")
+    with pytest.raises(UndoError, match="has changed since"):
+        books.filing.undo(entry)
+    assert (inbox / "a.jpg.xmp").read_text() == "edited"
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_nothing_is_written_over(books: Books, tmp_path: Path, action: Any) -> None:
+    taken = {"a.jpg": "other", "a (2).jpg.xmp": "other sidecar"}
+    inbox = make_tree(tmp_path / "inbox", {"a.jpg": "photo", "a.jpg.xmp": "x", "grizzly": taken})
+    books.filing.file(plan(inbox / "a.jpg", Sort(action=action)), None)
+    assert read_tree(inbox)["grizzly"] == {**taken, "a (3).jpg": "photo", "a (3).jpg.xmp": "x"}
+
+
+def test_a_name_that_is_taken_at_the_last_moment_is_not_written_over(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = disk.rename_exclusively
+
+    def somebody_is_quicker(source: Path, target: Path) -> None:
+        if target.name == "a.jpg":
+            target.write_text("quicker")
+        rename(source, target)
+
+    monkeypatch.setattr(disk, "rename_exclusively", somebody_is_quicker)
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    assert read_tree(inbox)["grizzly"] == {"a.jpg": "quicker", "a (2).jpg": "photo"}
+    assert books.journal.entry(entry.id).destination == inbox / "grizzly" / "a (2).jpg"
+    monkeypatch.undo()
+    books.filing.undo(entry)
+    assert read_tree(inbox)["grizzly"] == {"a.jpg": "quicker"}
+
+
+NAMES = [
+    "new\nline.jpg",
+    "quo'te\".jpg",
+    "🐻.jpg",
+    "-rf.jpg",
+    " .jpg",
+    "ü" * 122 + ".jpg",
+    b"\xff\xfe.jpg",
+]
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_names_of_every_kind(books: Books, tmp_path: Path, name: str | bytes) -> None:
+    text = os.fsdecode(name)
+    inbox = make_tree(tmp_path / "inbox", {"grizzly": {}})
+    for folder in (inbox, inbox / "grizzly"):
+        (folder / text).write_bytes(b"photo")
+    entry = books.filing.file(plan(inbox / text), None)
+    assert len(os.fsencode(entry.destination.name)) <= 255
+    assert books.journal.entry(entry.id).path == inbox / text
+    books.filing.undo(entry)
+    assert (inbox / text).read_bytes() == b"photo"
+
+
+def test_a_photo_that_changed_since_it_was_looked_at_is_not_touched(
+    books: Books, inbox: Path
+) -> None:
+    decided = plan(inbox / "a.jpg")
+    (inbox / "a.jpg").write_text("another photo")
+    with pytest.raises(ChangedError):
+        books.filing.file(decided, None)
+    assert read_tree(inbox) == {"a.jpg": "another photo", "notes.txt": "mine"}
+    assert books.journal.history() == []
+
+
+def test_a_photo_that_changes_while_it_is_moved_goes_back(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = disk.rename_exclusively
+
+    def written_to(source: Path, target: Path) -> None:
+        if source.parent == inbox:
+            source.write_text("the rest of the photo")
+        rename(source, target)
+
+    monkeypatch.setattr(disk, "rename_exclusively", written_to)
+    with pytest.raises(ChangedError):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    assert read_tree(inbox) == {"a.jpg": "the rest of the photo", "notes.txt": "mine"}
+
+
+def test_a_photo_that_changes_while_it_is_copied_is_kept_and_the_copy_is_not(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = disk.copy_verified
+
+    def written_to(source: Path, target: Path) -> None:
+        copy(source, target)
+        source.write_text("the rest of the photo")
+
+    monkeypatch.setattr(disk, "copy_verified", written_to)
+    with pytest.raises(ChangedError):
+        books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    assert read_tree(inbox) == {"a.jpg": "the rest of the photo", "notes.txt": "mine"}
+
+
+def test_a_photo_that_is_gone_is_gone(books: Books, inbox: Path) -> None:
+    decided = plan(inbox / "a.jpg")
+    (inbox / "a.jpg").unlink()
+    with pytest.raises(GoneError):
+        books.filing.file(decided, None)
+
+
+def test_a_sidecar_that_cannot_go_along_brings_the_photo_back(
+    books: Books, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {"a.jpg": "photo", "a.jpg.xmp": "x", "a.aae": "y"}
+    inbox = make_tree(tmp_path / "inbox", before)
+    rename = disk.rename_exclusively
+
+    def disk_full(source: Path, target: Path) -> None:
+        if source.suffix == ".xmp":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        rename(source, target)
+
+    monkeypatch.setattr(disk, "rename_exclusively", disk_full)
+    with pytest.raises(PlaceError, match=r"a.jpg stays in place: .*the disk is full"):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    assert read_tree(inbox) == before
+    assert [entry.state for entry in books.journal.history()] == ["failed"]
+
+
+def test_a_file_where_the_class_folder_should_be(books: Books, tmp_path: Path) -> None:
+    inbox = make_tree(tmp_path / "inbox", {"a.jpg": "photo", "grizzly": "a file"})
+    with pytest.raises(PlaceError, match="grizzly is a file, not a folder; rename it"):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": "a file"}
+
+
+def test_a_copy_that_does_not_read_back_is_thrown_away(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(bytes):
+        def digest(self) -> bytes:
+            return b"different"
+
+    monkeypatch.setattr(hashlib, "file_digest", lambda *_: Broken())
+    with pytest.raises(PlaceError, match="the disk reports an error"):
+        books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    assert read_tree(inbox) == {"a.jpg": "photo", "notes.txt": "mine"}
+
+
+def test_undo_says_why_not(books: Books, inbox: Path) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    (inbox / "a.jpg").write_text("a new photo of that name")
+    with pytest.raises(UndoError, match=r"its old place .* is taken"):
+        books.filing.undo(entry)
+    (inbox / "a.jpg").unlink()
+    (inbox / "grizzly" / "a.jpg").write_text("edited since")
+    with pytest.raises(UndoError, match="has changed since"):
+        books.filing.undo(entry)
+    (inbox / "grizzly" / "a.jpg").unlink()
+    with pytest.raises(UndoError, match="it is no longer there"):
+        books.filing.undo(entry)
+    assert books.journal.entry(entry.id).state == "done"
+
+
+def test_undo_works_once(books: Books, inbox: Path) -> None:
+    undone = books.filing.undo(books.filing.file(plan(inbox / "a.jpg"), None))
+    with pytest.raises(UndoError, match="undone already"):
+        books.filing.undo(undone)
+
+
+def test_a_sidecar_made_since_comes_back_with_the_photo(books: Books, inbox: Path) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    (inbox / "grizzly" / "a.jpg.xmp").write_text("by darktable")
+    books.filing.undo(entry)
+    assert read_tree(inbox) == {"a.jpg": "photo", "a.jpg.xmp": "by darktable", "notes.txt": "mine"}
+
+
+def test_undo_makes_the_photos_old_folder_again(books: Books, tmp_path: Path) -> None:
+    trip = make_tree(tmp_path / "inbox" / "trip", {"a.jpg": "photo"})
+    entry = books.filing.file(plan(trip / "a.jpg", Sort(destination=str(tmp_path / "out"))), None)
+    trip.rmdir()
+    books.filing.undo(entry)
+    assert read_tree(tmp_path / "inbox") == {"trip": {"a.jpg": "photo"}}
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_was_there_before_stays(books: Books, inbox: Path) -> None:
+    (inbox / "grizzly").mkdir()
+    books.filing.undo(books.filing.file(plan(inbox / "a.jpg"), None))
+    assert read_tree(inbox) == {"a.jpg": "photo", "notes.txt": "mine", "grizzly": {}}
+
+
+def test_file_systems_without_an_exclusive_rename_get_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unsupported(source: Path, target: Path, **_: bool) -> None:
+        raise OSError(errno.EINVAL, "no such flag")
+
+    make_tree(tmp_path, {"a": "1", "b": "2"})
+    monkeypatch.setattr(disk, "_rename_by_system", unsupported)
+    for links in (True, False):
+        if not links:
+            monkeypatch.setattr(os, "link", unsupported)
+        with pytest.raises(FileExistsError):
+            disk.rename_exclusively(tmp_path / "a", tmp_path / "b")
+        disk.rename_exclusively(tmp_path / "a", tmp_path / "c")
+        assert read_tree(tmp_path) == {"b": "2", "c": "1"}
+        disk.rename_exclusively(tmp_path / "c", tmp_path / "a")
+
+
+def test_a_writer_is_noticed(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    with file.open("wb"):
+        assert disk.being_written(file) == (sys.platform == "linux")
+    with file.open("rb"):
+        assert not disk.being_written(file)
+    assert not disk.being_written(tmp_path / "none.jpg")
+
+
+def test_where_a_move_stands_is_told_from_the_disk(tmp_path: Path) -> None:
+    make_tree(tmp_path, {"a": "photo"})
+    step = Step("move", tmp_path / "a", tmp_path / "b", Photo.at(tmp_path / "a"))
+    assert place.stand(step) is place.Stand.BEFORE
+    os.link(tmp_path / "a", tmp_path / "b")
+    assert place.stand(step) is place.Stand.BETWEEN
+    (tmp_path / "a").unlink()
+    assert place.stand(step) is place.Stand.AFTER
+    (tmp_path / "a").write_text("a new one of that name")
+    assert place.stand(step) is place.Stand.AFTER
+    (tmp_path / "b").write_text("somebody else's")
+    assert place.stand(step) is place.Stand.BEFORE

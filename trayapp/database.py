@@ -1,0 +1,124 @@
+"""The SQLite file behind the journal: opening it, and transactions that survive a power cut."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trayapp.photo import BeartrayError
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, batch INTEGER NOT NULL,
+    action TEXT NOT NULL, path BLOB NOT NULL, destination BLOB NOT NULL,
+    label TEXT, confidence REAL, state TEXT NOT NULL, error TEXT, owner TEXT NOT NULL);
+CREATE INDEX entries_by_state ON entries (state, id);
+CREATE INDEX entries_by_time ON entries (time);
+CREATE TABLE steps (
+    entry INTEGER NOT NULL REFERENCES entries (id), phase TEXT NOT NULL, position INTEGER NOT NULL,
+    kind TEXT NOT NULL, source BLOB NOT NULL, target BLOB NOT NULL,
+    size INTEGER, mtime_ns INTEGER, file_id TEXT, before BLOB, after BLOB, temporary BLOB,
+    arrived_size INTEGER, arrived_mtime_ns INTEGER, arrived_file_id TEXT,
+    PRIMARY KEY (entry, phase, position)) WITHOUT ROWID;
+CREATE TABLE notes (
+    path BLOB PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    file_id TEXT NOT NULL, outcome TEXT NOT NULL, time REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX notes_by_content ON notes (mtime_ns, size);
+CREATE TABLE roots (path BLOB PRIMARY KEY, time REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE made_folders (path BLOB PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class JournalError(BeartrayError):
+    """The journal cannot be read or written, so no photo may be touched."""
+
+
+class Database:
+    """One connection, shared by the threads of a process; other processes may have their own.
+
+    WAL mode with `synchronous=FULL`: a transaction that was committed survives a power cut.
+    Paths are kept as bytes (`raw`), because a file name need not be text.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.RLock()
+        self._db = self._open()
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Raises `JournalError` where SQLite cannot read."""
+        with self._lock:
+            try:
+                yield self._db
+            except sqlite3.Error as error:
+                raise JournalError(f"{self._file}: cannot be read: {error}") from None
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing. Raises `JournalError` where SQLite cannot write."""
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if not isinstance(error, sqlite3.Error):
+                    raise
+                raise JournalError(
+                    f"{self._file}: the journal cannot be written ({error}), so no photo is"
+                    " touched; free some space or check the folder's permissions"
+                ) from None
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.touch(mode=0o600)
+            db = sqlite3.connect(self._file, timeout=30, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"{self._file}: the journal cannot be opened: {error}") from None
+        try:
+            version = _prepare(db)
+        except sqlite3.Error as error:
+            db.close()
+            raise JournalError(
+                f"{self._file}: the journal cannot be used ({error}); free some space, or rename"
+                " the file to start a new one"
+            ) from None
+        if version > VERSION:
+            db.close()
+            raise JournalError(f"{self._file} was made by a newer Beartray; please update Beartray")
+        return db
+
+
+def raw(path: Path) -> bytes:
+    return os.fsencode(path)
+
+
+def path_of(value: bytes) -> Path:
+    return Path(os.fsdecode(value))
+
+
+def _prepare(db: sqlite3.Connection) -> int:
+    db.isolation_level = None  # transactions are spelt out
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("BEGIN IMMEDIATE")
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version == 0:
+        for statement in SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute(f"PRAGMA user_version = {VERSION}")
+    db.execute("COMMIT")
+    return version

@@ -1,0 +1,172 @@
+"""What `place` asks of a file system and the standard library does not do safely."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import io
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+CHUNK = 1 << 20
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1  # linux/fs.h
+_RENAME_EXCL = 4  # macOS sys/stdio.h
+_UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
+
+Rename = Callable[[Path, Path], None]
+
+
+def rename_exclusively(source: Path, target: Path) -> None:
+    """Move `source` to `target` on the same disk, never over something that is there.
+
+    Raises `FileExistsError` when `target` exists and the usual `OSError`s; then nothing changed.
+    """
+    try:
+        _rename_by_system(source, target)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        _rename_by_link(source, target)
+
+
+def _rename_by_system(source: Path, target: Path) -> None:
+    """One atomic call: MoveFile on Windows, renamex_np on macOS, renameat2 on Linux."""
+    if sys.platform == "win32":
+        source.rename(target)  # never replaces there
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    names = (os.fsencode(source), os.fsencode(target))
+    if sys.platform == "darwin":
+        result = libc.renamex_np(*names, _RENAME_EXCL)
+    elif hasattr(libc, "renameat2"):
+        result = libc.renameat2(_AT_FDCWD, names[0], _AT_FDCWD, names[1], _RENAME_NOREPLACE)
+    else:
+        raise OSError(errno.ENOSYS, "no exclusive rename")
+    if result != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(source), None, str(target))
+
+
+def _rename_by_link(source: Path, target: Path) -> None:
+    """For file systems without an exclusive rename: a second name first, then drop the old one."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        _rename_over_own_placeholder(source, target)
+        return
+    try:
+        source.unlink()
+    except OSError:  # a folder that may not be written to: take the second name back
+        target.unlink()
+        raise
+
+
+def _rename_over_own_placeholder(source: Path, target: Path) -> None:
+    """For file systems without hard links too (some network shares): reserve the name first."""
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        source.replace(target)
+    except OSError:
+        target.unlink()
+        raise
+
+
+def copy_verified(source: Path, target: Path) -> None:
+    """Copy to `target`, which must not exist, and prove that every byte arrived on the disk.
+
+    Keeps times, permissions and extended attributes where the file system has them. Raises
+    `OSError` (`EIO` when what was read back differs) and then leaves no `target` behind.
+    """
+    nofollow = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    reader = os.open(source, os.O_RDONLY | nofollow)
+    with os.fdopen(reader, "rb") as original:
+        writer = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | nofollow, 0o600)
+        try:
+            with os.fdopen(writer, "w+b") as copy:
+                _copy_and_compare(original, copy, target)
+            with suppress(PermissionError, NotImplementedError):  # FAT keeps no permissions
+                shutil.copystat(source, target, follow_symlinks=False)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+
+def _copy_and_compare(original: io.BufferedReader, copy: io.BufferedRandom, target: Path) -> None:
+    digest = hashlib.sha256()
+    while chunk := original.read(CHUNK):
+        digest.update(chunk)
+        copy.write(chunk)
+    copy.flush()
+    descriptor = copy.fileno()
+    os.fsync(descriptor)
+    if hasattr(os, "posix_fadvise"):  # read back from the disk, not from memory
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    copy.seek(0)
+    if hashlib.file_digest(copy, "sha256").digest() != digest.digest():
+        raise OSError(errno.EIO, "the copy differs from the photo", str(target))
+
+
+def same_bytes(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes, read now. Raises `OSError`."""
+    with one.open("rb") as a, other.open("rb") as b:
+        while True:
+            chunk = a.read(CHUNK)
+            if chunk != b.read(CHUNK):
+                return False
+            if not chunk:
+                return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a power cut, where the system can (not on Windows)."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):  # network shares may refuse; the journal then decides at the next start
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def being_written(path: Path) -> bool:
+    """Whether somebody has the file open for writing, as far as the system tells.
+
+    Linux grants a read lease only on a file that nobody writes (fcntl(2), F_SETLEASE); Windows
+    refuses to open one that is not shared. Elsewhere, and where the file system knows no leases,
+    the answer is False and only quiet counts.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return sys.platform == "win32"
+    except OSError:
+        return False
+    if sys.platform != "linux":
+        os.close(descriptor)
+        return False
+    try:
+        # A writer that comes while we hold the lease makes the kernel signal us; SIGIO, the
+        # default, would end the process, SIGURG is ignored.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,105 @@
+"""Which photos have been dealt with, and which folders Beartray has come to know."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Literal, cast
+
+from trayapp.database import Database, path_of, raw
+from trayapp.photo import Photo
+
+Outcome = Literal["existing", "filed", "unsure", "unreadable", "undone"]
+LEFT_ALONE = ("existing", "undone")
+_EXISTING = "FROM notes WHERE outcome = 'existing' AND path >= ? AND path < ?"
+
+
+class Notes:
+    """What is known of photos by path, size and time; file ids do not outlive every reboot."""
+
+    def __init__(self, database: Database, now: Callable[[], float] = time.time) -> None:
+        self._database, self._now = database, now
+
+    def note(self, photos: Iterable[Photo], outcome: Outcome) -> None:
+        """Remember that these photos have been dealt with."""
+        with self._database.writing() as db:
+            for photo in photos:
+                write_note(db, photo, outcome, self._now())
+
+    def noted(self, photo: Photo) -> Outcome | None:
+        """How this version of this photo was dealt with, None for a new one.
+
+        A known photo that was renamed since is still known: same file, its old name gone. One
+        that was to be left alone still is after it was edited.
+        """
+        with self._database.reading() as db:
+            rows = db.execute(
+                "SELECT path, size, mtime_ns, file_id, outcome FROM notes"
+                " WHERE path = ? OR (mtime_ns = ? AND size = ?)",
+                (raw(photo.path), photo.mtime_ns, photo.size),
+            ).fetchall()
+        for path, size, mtime_ns, _, outcome in rows:
+            if path != raw(photo.path):
+                continue
+            if (size, mtime_ns) == (photo.size, photo.mtime_ns):
+                return cast(Outcome, outcome)
+            if outcome in LEFT_ALONE:
+                self.note([photo], outcome)
+                return cast(Outcome, outcome)
+            return None
+        for path, _, _, file_id, outcome in rows:
+            if file_id == photo.file_id and not os.path.lexists(path):
+                self.forget(path_of(path))
+                self.note([photo], outcome)
+                return cast(Outcome, outcome)
+        return None
+
+    def forget(self, path: Path) -> None:
+        """The file at `path` is gone: whatever comes there next is new."""
+        with self._database.writing() as db:
+            drop_note(db, path)
+
+    def existing(self, root: Path) -> list[Path]:
+        """Photos that were in `root` (and below) when it was chosen, still left alone."""
+        with self._database.reading() as db:
+            rows = db.execute(f"SELECT path {_EXISTING}", _below(root)).fetchall()
+        return [path_of(path) for (path,) in rows]
+
+    def count_existing(self, root: Path) -> int:
+        with self._database.reading() as db:
+            return int(db.execute(f"SELECT count(*) {_EXISTING}", _below(root)).fetchone()[0])
+
+    def knows_root(self, root: Path) -> bool:
+        with self._database.reading() as db:
+            row = db.execute("SELECT 1 FROM roots WHERE path = ?", (raw(root),)).fetchone()
+        return row is not None
+
+    def add_root(self, root: Path, photos: Iterable[Photo]) -> None:
+        """From now on `root` is known, and what is in it already is left alone."""
+        with self._database.writing() as db:
+            for photo in photos:
+                known = "SELECT 1 FROM notes WHERE (path, size, mtime_ns) = (?, ?, ?)"
+                values = (raw(photo.path), photo.size, photo.mtime_ns)
+                if db.execute(known, values).fetchone() is None:
+                    write_note(db, photo, "existing", self._now())
+            db.execute("INSERT OR REPLACE INTO roots VALUES (?, ?)", (raw(root), self._now()))
+
+
+def write_note(db: sqlite3.Connection, photo: Photo, outcome: Outcome, now: float) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO notes VALUES (?, ?, ?, ?, ?, ?)",
+        (raw(photo.path), photo.size, photo.mtime_ns, photo.file_id, outcome, now),
+    )
+
+
+def drop_note(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("DELETE FROM notes WHERE path = ?", (raw(path),))
+
+
+def _below(root: Path) -> tuple[bytes, bytes]:
+    """The first and the end of the paths below `root`, in the order of their bytes."""
+    low = raw(root / "x")[:-1]
+    return low, low[:-1] + bytes([low[-1] + 1])

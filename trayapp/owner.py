@@ -1,0 +1,48 @@
+"""Names this process in the journal, and tells whether another one is still at work."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+
+class Owner:
+    """Holds a lock for as long as this process lives; the system drops it when the process ends.
+
+    Recovery may touch only the rows of processes that are gone: the app and a `beartray sort`
+    may well be at work side by side.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder = folder
+        self.name = secrets.token_hex(8)
+        self._lock = FileLock(self._file(self.name))
+        self._lock.acquire(timeout=0)
+
+    def is_gone(self, name: str) -> bool:
+        """Whether the process that called itself `name` has ended."""
+        if name == self.name:
+            return False
+        file = self._file(name)
+        if not file.exists():
+            return True
+        lock = FileLock(file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return False
+        lock.release()
+        file.unlink(missing_ok=True)
+        return True
+
+    def close(self) -> None:
+        self._lock.release()
+        with suppress(OSError):
+            self._file(self.name).unlink(missing_ok=True)
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"owner-{name}.lock"

@@ -1,0 +1,223 @@
+"""Moves, copies and tags photos with their sidecars, one reversible step at a time.
+
+A step is written to the journal before it is carried out. After a crash, `stand` tells from the
+disk alone how far a step got, so that it can be completed or forgotten. Nothing here ever
+replaces a file that is not known byte by byte.
+"""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from trayapp import disk, tags
+from trayapp.photo import NotAPhotoError, Photo
+from trayapp.steps import ChangedError, Step, look
+
+
+class Stand(enum.Enum):
+    """How far a step has got on the disk."""
+
+    BEFORE = "before"
+    BETWEEN = "between"
+    AFTER = "after"
+
+
+Arrived = Callable[[Step], None]
+
+
+def carry_out(step: Step, arrived: Arrived) -> None:
+    """Do one prepared step, from wherever it stands to its end.
+
+    `arrived(step)` is called, and has to be durable when it returns, before a finished copy gets
+    its name. Raises `ChangedError` when a file is not as the step says, `FileExistsError` when
+    the target's name is taken, and other `OSError`s; then the step stands as before.
+    """
+    if step.kind == "move":
+        _move(step, arrived)
+    elif step.kind == "copy":
+        _copy(step, arrived)
+    elif step.kind == "remove":
+        _remove(step)
+    elif step.kind == "write":
+        _write(step)
+    else:
+        _tag(step)
+
+
+def stand(step: Step) -> Stand:
+    """How far `step` got, from what lies on the disk now. Raises `OSError`."""
+    if step.kind in ("write", "tag"):
+        now = _bytes_at(step)
+        return Stand.AFTER if now == step.after else Stand.BEFORE
+    target = look(step.target)
+    if step.kind == "remove":
+        return Stand.AFTER if target is None else Stand.BEFORE
+    ours = target is not None and _is_ours(target, step)
+    if step.kind == "copy":
+        return Stand.AFTER if ours else Stand.BEFORE
+    if not ours:
+        return Stand.BEFORE
+    source = look(step.source)
+    gone = source is None or (step.photo is not None and not source.looks_like(step.photo))
+    return Stand.AFTER if gone else Stand.BETWEEN
+
+
+def tidy(step: Step) -> None:
+    """Remove the step's temporary file, if a crash left it. Raises `OSError`."""
+    if step.temporary is not None:
+        step.temporary.unlink(missing_ok=True)
+
+
+def check(photo: Photo) -> None:
+    """Raise `ChangedError` unless the file is still exactly this version, `OSError` if gone."""
+    _check(photo.path, photo.is_same_file)
+
+
+def _check(path: Path, same: Callable[[Photo], bool]) -> None:
+    try:
+        unchanged = same(Photo.at(path))
+    except NotAPhotoError:
+        unchanged = False
+    if not unchanged:
+        raise ChangedError(f"{path} has changed since it was looked at; it was left alone")
+
+
+def _move(step: Step, arrived: Arrived) -> None:
+    assert step.photo is not None
+    if stand(step) is Stand.BETWEEN:
+        _drop_source(step)
+        return
+    _check(step.source, step.photo.looks_like)
+    try:
+        disk.rename_exclusively(step.source, step.target)
+    except OSError as error:
+        if not _is_other_disk(error):
+            raise
+        _move_to_other_disk(step, step.photo, arrived)
+    else:
+        _check_moved(step)
+    disk.sync_folder(step.target.parent)
+
+
+def _move_to_other_disk(step: Step, photo: Photo, arrived: Arrived) -> None:
+    if not os.access(step.source.parent, os.W_OK):  # before a long copy for nothing
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(step.source))
+    _copy(step, arrived)
+    try:
+        _check(step.source, photo.looks_like)
+        step.source.unlink()
+    except (ChangedError, OSError):
+        step.target.unlink()
+        raise
+
+
+def _check_moved(step: Step) -> None:
+    """A writer that came between the last look and the rename gets its file back."""
+    assert step.photo is not None
+    if not Photo.at(step.target).looks_like(step.photo):
+        try:
+            disk.rename_exclusively(step.target, step.source)
+        except FileExistsError:  # the writer made a new file there: this one stays filed
+            return
+        raise ChangedError(f"{step.source} changed while it was being moved; it was left alone")
+
+
+def _copy(step: Step, arrived: Arrived) -> None:
+    assert step.photo is not None
+    assert step.temporary is not None
+    _check(step.source, step.photo.looks_like)
+    disk.copy_verified(step.source, step.temporary)
+    try:
+        _check(step.source, step.photo.looks_like)
+        arrived(replace(step, arrived=Photo.at(step.temporary)))
+        disk.rename_exclusively(step.temporary, step.target)
+    except BaseException:
+        step.temporary.unlink(missing_ok=True)
+        raise
+    disk.sync_folder(step.target.parent)
+
+
+def _drop_source(step: Step) -> None:
+    """Finish a move that a crash left with the photo in both places."""
+    linked = Photo.at(step.source).file_id == Photo.at(step.target).file_id
+    if linked or disk.same_bytes(step.source, step.target):
+        step.source.unlink()
+        return
+    raise ChangedError(f"{step.source} and {step.target} differ; both were left alone")
+
+
+def _remove(step: Step) -> None:
+    if step.photo is not None:
+        _check(step.target, step.photo.looks_like)
+    if not step.source.is_file() or not disk.same_bytes(step.source, step.target):
+        raise ChangedError(f"{step.source} is no longer the same photo, so its copy was kept")
+    step.target.unlink()
+    disk.sync_folder(step.target.parent)
+
+
+def _write(step: Step) -> None:
+    now = _bytes_at(step)
+    if now == step.after:
+        return
+    if now != step.before:
+        raise ChangedError(f"{step.target} has changed since; it was left alone")
+    if step.after is None:
+        step.target.unlink()
+        disk.sync_folder(step.target.parent)
+        return
+    assert step.temporary is not None
+    try:
+        with step.temporary.open("xb") as stream:
+            stream.write(step.after)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if now is None:
+            disk.rename_exclusively(step.temporary, step.target)
+        else:
+            step.temporary.replace(step.target)
+    except BaseException:
+        step.temporary.unlink(missing_ok=True)
+        raise
+    disk.sync_folder(step.target.parent)
+
+
+def _tag(step: Step) -> None:
+    now = _bytes_at(step)
+    if now == step.after:
+        return
+    if now != step.before:
+        raise ChangedError(f"the tags of {step.target} have changed since; they were left alone")
+    tags.write_system_tags(step.target, step.after)
+
+
+def _is_ours(target: Photo, step: Step) -> bool:
+    """Whether what lies at the target is what this step brought there.
+
+    File ids do not outlive every reboot, so size and time decide, and the bytes where the source
+    is still there to compare with: then either of the two can stand for the photo.
+    """
+    expected = [photo for photo in (step.arrived, step.photo) if photo is not None]
+    if not any(target.looks_like(photo) for photo in expected):
+        return False
+    if any(target.file_id == photo.file_id for photo in expected):
+        return True
+    return look(step.source) is None or disk.same_bytes(step.source, step.target)
+
+
+def _bytes_at(step: Step) -> bytes | None:
+    if step.kind == "tag":
+        return tags.read_system_tags(step.target)
+    try:
+        return step.target.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _is_other_disk(error: OSError) -> bool:
+    # Windows: ERROR_NOT_SAME_DEVICE
+    return error.errno == errno.EXDEV or getattr(error, "winerror", None) == 17

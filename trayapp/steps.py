@@ -1,0 +1,197 @@
+"""What a plan means for files: the photo and its sidecars, under a name that is still free."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from trayapp import tags
+from trayapp.photo import BeartrayError, Entry, NotAPhotoError, Photo, Plan
+
+Kind = Literal["move", "copy", "remove", "write", "tag"]
+
+NAME_BYTES = 255 - len(".xmp")  # the longest file name on common file systems, with a sidecar
+
+
+class ChangedError(BeartrayError):
+    """A file is no longer as it was when it was last looked at; nothing was done to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change to one file.
+
+    move: `source` to `target`; copy: a second one at `target`; remove: the copy at `target`,
+    while `source` still holds the same bytes; write: the sidecar at `target` from the bytes
+    `before` to `after` (None: no file); tag: the system's tags of `target` likewise.
+    `photo` is the file as it was before the step. `arrived` is what lies at `target` where that
+    is another file than `photo`: a copy, on this disk or on another.
+    """
+
+    kind: Kind
+    source: Path
+    target: Path
+    photo: Photo | None = None
+    before: bytes | None = None
+    after: bytes | None = None
+    temporary: Path | None = None
+    arrived: Photo | None = None
+
+
+def sidecars(photo: Path) -> list[Path]:
+    """The files that belong to `photo` and lie beside it: x.jpg.xmp, x.xmp, x.aae.
+
+    A sidecar named for the bare stem belongs to the photo only where no other file shares the
+    stem: beside x.jpg and x.cr2, x.xmp is the raw file's. Raises `OSError`.
+    """
+    own = _present(photo.with_name(f"{photo.name}{suffix}") for suffix in (".xmp", ".XMP"))
+    shared = _present(
+        photo.with_name(f"{photo.stem}{suffix}") for suffix in (".xmp", ".XMP", ".aae", ".AAE")
+    )
+    if shared and _stem_is_shared(photo):
+        shared = []
+    return own + shared
+
+
+def steps_of(plan: Plan) -> Iterator[tuple[Step, ...]]:
+    """The steps of `plan`, photo first; each next offer uses another free name.
+
+    Raises `OSError`, and `tags.TagError` for a sidecar that cannot be added to.
+    """
+    if plan.action == "tag":
+        yield _tag_steps(plan)
+        return
+    assert plan.folder is not None
+    kind: Kind = "move" if plan.action == "move" else "copy"
+    source = plan.photo.path
+    companions = [(path, Photo.at(path)) for path in sidecars(source)]
+    for name in _names(source.name):
+        targets = [(source, plan.photo, plan.folder / name)]
+        targets += [
+            (path, photo, plan.folder / _companion_name(path.name, source, name))
+            for path, photo in companions
+        ]
+        if any(os.path.lexists(target) for _, _, target in targets):
+            continue
+        yield tuple(Step(kind, path, target, photo) for path, photo, target in targets)
+
+
+def undo_steps(entry: Entry, steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps that take an entry back, from what lies on the disk now.
+
+    The photo has to be as it was filed; its sidecars come along as they are, with those that
+    other programs made since. Raises `ChangedError` or `OSError`.
+    """
+    if entry.action != "move":
+        yield from inverse(steps)
+        return
+    there, back = steps[0].target, steps[0].source
+    photo = Photo.at(there)
+    filed = steps[0].arrived or steps[0].photo
+    if filed is None or not photo.looks_like(filed):
+        raise ChangedError(f"{there} has changed since")
+    moves = [(there, back, photo)]
+    moves += [
+        (path, back.with_name(_companion_name(path.name, there, back.name)), Photo.at(path))
+        for path in sidecars(there)
+    ]
+    for source, target, photo in moves:
+        if os.path.lexists(target):
+            raise ChangedError(f"its old place {target} is taken")
+        yield Step("move", source, target, photo)
+
+
+def inverse(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps that take `steps`, all carried out, back again."""
+    return tuple(_inverse(step) for step in steps)
+
+
+def prepare(step: Step) -> Step:
+    """The step with a temporary name beside its target, for files that have to be copied."""
+    if step.kind not in ("move", "copy", "write"):
+        return step
+    name = f".beartray-{secrets.token_hex(8)}.part"
+    return replace(step, temporary=step.target.parent / name)
+
+
+def look(path: Path) -> Photo | None:
+    """The file at `path`, None where there is none. Raises other `OSError`s."""
+    try:
+        return Photo.at(path)
+    except (FileNotFoundError, NotADirectoryError, NotAPhotoError):
+        return None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # nothing can have such a name
+            return None
+        raise
+
+
+def _tag_steps(plan: Plan) -> tuple[Step, ...]:
+    photo = plan.photo.path
+    sidecar = photo.with_name(tags.sidecar_name(photo.name))
+    beside = [path for path in sidecars(photo) if path.name.casefold() == sidecar.name.casefold()]
+    sidecar = beside[0] if beside else sidecar
+    before = sidecar.read_bytes() if beside else None
+    after = tags.merge_xmp(before, plan.tags)
+    steps = [Step("write", photo, sidecar, plan.photo, before, after)]
+    system = tags.read_system_tags(photo)
+    added = tags.add_system_tags(system, plan.tags)
+    if added is not None and added != system:
+        steps.append(Step("tag", photo, photo, plan.photo, system, added))
+    return tuple(steps)
+
+
+def _inverse(step: Step) -> Step:
+    if step.kind == "move":
+        there = step.arrived or step.photo
+        return Step("move", step.target, step.source, there)
+    if step.kind == "remove":
+        return Step("copy", step.source, step.target, Photo.at(step.source))
+    if step.kind == "copy":
+        return Step("remove", step.source, step.target, step.arrived)
+    return replace(step, before=step.after, after=step.before, temporary=None)
+
+
+def _present(paths: Iterable[Path]) -> list[Path]:
+    """Those that are regular files, one for each file (x.xmp is X.XMP on some file systems)."""
+    found = {photo.file_id: path for path in paths if (photo := look(path))}
+    return sorted(found.values())
+
+
+def _stem_is_shared(photo: Path) -> bool:
+    companions = {".xmp", ".aae"}
+    with os.scandir(photo.parent) as entries:
+        return any(
+            Path(entry.name).stem == photo.stem
+            and entry.name != photo.name
+            and Path(entry.name).suffix.casefold() not in companions
+            for entry in entries
+        )
+
+
+def _names(name: str) -> Iterator[str]:
+    """The name itself, then "name (2)", "name (3)"…, shortened where it would be too long."""
+    stem, suffix = Path(name).stem, Path(name).suffix
+    yield name
+    for number in range(2, 100_000):
+        mark = f" ({number}){suffix}"
+        room = NAME_BYTES - len(os.fsencode(mark))
+        yield _shortened(stem, room) + mark
+
+
+def _shortened(stem: str, room: int) -> str:
+    while len(os.fsencode(stem)) > room:
+        stem = stem[:-1]
+    return stem
+
+
+def _companion_name(name: str, photo: Path, new: str) -> str:
+    """What a sidecar is called once its photo is called `new`."""
+    if len(name) >= len(photo.name) and name.casefold().startswith(photo.name.casefold()):
+        return new + name[len(photo.name) :]
+    return Path(new).stem + name[len(photo.stem) :]

@@ -1,0 +1,136 @@
+"""Turns what happened into words; gathers what came in one burst into one notice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from trayapp.photo import Entry, Verdict
+
+Mode = Literal["each", "digest", "problems", "off"]
+
+# Seconds without anything new before a burst counts as over, and the longest that one may take.
+QUIET = {"each": 0.7, "digest": 30.0, "problems": 0.7, "off": 0.7}
+LONGEST = {"each": 60.0, "digest": 600.0, "problems": 60.0, "off": 60.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notification. `undo` are the journal ids that its Undo button takes back."""
+
+    title: str
+    body: str
+    undo: tuple[int, ...] = ()
+    problem: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A photo of no known class that stays where it is."""
+
+    path: Path
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something a person has to know; `path` is the photo that it is about."""
+
+    message: str
+    path: Path | None = None
+
+
+Event = Filed | Left | Trouble
+
+
+class Gather:
+    """Collects events until a burst is over; the clock is passed in, as `now` in seconds."""
+
+    def __init__(self, mode: Mode) -> None:
+        self.mode: Mode = mode
+        self._events: list[Event] = []
+        self._first = self._last = 0.0
+
+    def add(self, event: Event, now: float) -> None:
+        if not self._events:
+            self._first = now
+        self._last = now
+        self._events.append(event)
+
+    def due(self) -> float | None:
+        """When to ask `notices` again, None when there is nothing to tell."""
+        if not self._events:
+            return None
+        return min(self._last + QUIET[self.mode], self._first + LONGEST[self.mode])
+
+    def notices(self, now: float, idle: bool) -> list[Notice]:
+        """What to show now; `idle` when no more photos are on their way."""
+        due = self.due()
+        late = bool(self._events) and now >= self._first + LONGEST[self.mode]
+        if due is None or now < due or not (idle or late):
+            return []
+        events, self._events = self._events, []
+        return compose(events, self.mode)
+
+
+def compose(events: Sequence[Event], mode: Mode) -> list[Notice]:
+    """The notices for what happened together: at most one for photos, and one for problems."""
+    if mode == "off":
+        return []
+    troubles = [event for event in events if isinstance(event, Trouble)]
+    photos = [event for event in events if not isinstance(event, Trouble)]
+    notices = [_trouble(troubles)] if troubles else []
+    if photos and mode != "problems":
+        notices.insert(0, _one(photos[0]) if len(photos) == 1 else _digest(photos))
+    return notices
+
+
+def percent(confidence: float | None) -> str:
+    """0.98 is "98 %"; never "100 %" for what is less than certain."""
+    if confidence is None:
+        return "?"
+    return f"{min(round(confidence * 100), 99 if confidence < 1 else 100)} %"
+
+
+def arrow(entry: Entry) -> str:
+    """ "IMG_0412.jpg → grizzly, 98 %" """
+    if entry.label is None:
+        return f"{entry.path.name} → {entry.destination.parent.name}"
+    return f"{entry.path.name} → {entry.label}, {percent(entry.confidence)}"
+
+
+def _one(event: Filed | Left) -> Notice:
+    if isinstance(event, Filed):
+        verb = {"move": "filed", "copy": "copied", "tag": "tagged"}[event.entry.action]
+        return Notice(f"Photo {verb}", arrow(event.entry), (event.entry.id,))
+    best = max(event.verdict.scores, key=event.verdict.scores.__getitem__, default=None)
+    guess = f" (best guess: {best}, {percent(event.verdict.confidence)})" if best else ""
+    return Notice("Photo not recognised", f"{event.path.name} stays where it is{guess}")
+
+
+def _digest(events: Sequence[Filed | Left]) -> Notice:
+    filed = [event.entry for event in events if isinstance(event, Filed)]
+    left = len(events) - len(filed)
+    counts = Counter(entry.label or "unsure" for entry in filed)
+    parts = [f"{count} {label}" for label, count in counts.most_common()]
+    parts += [f"{left} not recognised"] if left else []
+    title = f"{len(filed)} photos filed" if len(filed) != 1 else "1 photo filed"
+    title = title if filed else f"{left} photos not recognised"
+    body = ", ".join(parts) if filed else "They stay where they are."
+    return Notice(title, body, tuple(entry.id for entry in filed))
+
+
+def _trouble(events: Sequence[Trouble]) -> Notice:
+    if len(events) == 1:
+        return Notice("Beartray needs you", events[0].message, problem=True)
+    shown = [event.message for event in events[:3]]
+    more = [f"… and {len(events) - 3} more; see `beartray status`"] if len(events) > 3 else []
+    return Notice(f"{len(events)} problems", "\n".join(shown + more), problem=True)
