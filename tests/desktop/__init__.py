@@ -1,0 +1,1 @@
+"""The tray, the menu, notifications, login items and the control socket."""

@@ -1,0 +1,16 @@
+"""A virtual desktop for tests: a private bus, screen, window manager, panel and notifications."""
+
+from tests.desktop.desk.bus import PrivateBus
+from tests.desktop.desk.desk import Desk
+from tests.desktop.desk.panel import MenuLine, Panel
+from tests.desktop.desk.processes import Processes, require_programs, wait_until
+
+__all__ = [
+    "Desk",
+    "MenuLine",
+    "Panel",
+    "PrivateBus",
+    "Processes",
+    "require_programs",
+    "wait_until",
+]

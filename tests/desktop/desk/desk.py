@@ -1,0 +1,268 @@
+"""The whole desktop: Xvfb, a session bus, openbox, an Xfce panel, dunst, a mouse and a keyboard.
+
+HOME and every XDG folder are private to it, and nothing of it is left when it is closed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image, ImageChops, PngImagePlugin
+
+from tests.desktop.desk.bus import PrivateBus
+from tests.desktop.desk.panel import MenuLine, Panel
+from tests.desktop.desk.processes import Processes, require_programs, wait_until
+from trayapp.desktop.bus import SessionBus
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[2]
+PROGRAMS = [
+    "Xvfb",
+    "dbus-daemon",
+    "openbox",
+    "xfce4-panel",
+    "dunst",
+    "dunstctl",
+    "xdotool",
+    "import",
+]
+WIDTH, HEIGHT = 1024, 600
+ICON = (1008, 16)  # where the panel of xfce4-panel.xml puts the only icon
+FOREIGN = ("XDG_", "DBUS_", "WAYLAND_", "BEARTRAY_", "GTK_", "QT_", "DISPLAY", "XAUTHORITY")
+DUNST = """[global]
+    origin = bottom-right
+    offset = (16, 16)
+    width = (300, 420)
+    font = DejaVu Sans 10
+    markup = full
+    format = "<b>%s</b>\\n%b"
+[urgency_normal]
+    timeout = 0
+"""
+
+
+class Desk:
+    """A desktop that somebody sits at: look (`screenshot`), point (`open_menu`), type (`keys`)."""
+
+    def __init__(self, folder: Path, shots: Path) -> None:
+        """Start it under `folder`; screenshots go to `shots`. Skips without the programs."""
+        require_programs(*PROGRAMS)
+        self.folder, self._shots = folder, shots
+        self.home, self.config = folder / "home", folder / "config"
+        self.programs = folder / "bin"  # first on the search path: what a test puts there wins
+        self.programs.mkdir()
+        self._processes = Processes(self._environment(), folder / "logs")
+        self._watch: SessionBus | None = None
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of everything on this desktop; changes count for what starts later."""
+        return self._processes.environ
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+        self._processes.close()
+
+    def start(self, *command: str, log: str | None = None) -> subprocess.Popen[bytes]:
+        """Start a program on this desktop; it is ended with the desktop at the latest."""
+        return self._processes.start(*command, log=log)
+
+    def stop(self, child: subprocess.Popen[bytes]) -> int:
+        """End a program that was started here; its status."""
+        return self._processes.stop(child)
+
+    def python(self, *arguments: str, log: str = "app") -> subprocess.Popen[bytes]:
+        """Start Python with the project importable, as `python ARGUMENTS…`."""
+        return self.start(sys.executable, *arguments, log=log)
+
+    def run(self, *command: str, seconds: float = 20.0) -> subprocess.CompletedProcess[str]:
+        """Run a program on this desktop to its end."""
+        return self._processes.run(*command, seconds=seconds)
+
+    def log(self, name: str = "app") -> str:
+        """What a started program has said so far."""
+        path = self._processes.log_of(name)
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def restart_panel(self) -> None:
+        """As after a crash of the panel."""
+        self._processes.stop(self._panel_process)
+        wait_until(lambda: not self._bus_has_watcher(), "the panel was gone")
+        self._start_panel()
+
+    def logout(self) -> None:
+        """End the session bus under everything."""
+        self._bus.kill()
+
+    def screenshot(self, name: str) -> Path:
+        """Save what is on the screen as `name`.png among the test's output; its path."""
+        self._shots.mkdir(parents=True, exist_ok=True)
+        path = self._shots / f"{name}.png"
+        self.look().save(path)
+        return path
+
+    def look(self) -> Image.Image:
+        """What is on the screen, RGB."""
+        raw = subprocess.run(
+            ["import", "-silent", "-window", "root", "png:-"],
+            env=self.environ,
+            capture_output=True,
+            timeout=10,
+            check=True,
+        ).stdout
+        return PngImagePlugin.PngImageFile(io.BytesIO(raw)).convert("RGB")
+
+    def panel(self, seconds: float = 15.0) -> Panel:
+        """The icon as it is known to the panel, once there is one."""
+        assert self._watch is not None
+        watch = self._watch
+        found = wait_until(lambda: Panel.first(watch), "an icon was in the panel", seconds)
+        assert found is not None
+        return found
+
+    def icon(self) -> Image.Image:
+        """The pixels where the icon is, 32 × 32."""
+        x, y = ICON
+        return self.look().crop((x - 16, y - 16, x + 16, y + 16))
+
+    def wait_for_icon(self, seconds: float = 15.0) -> Image.Image:
+        """The icon's pixels once something is drawn in the panel's tray."""
+        wait_until(lambda: _colours(self.icon()) > 20, "an icon was drawn", seconds)
+        return self.icon()
+
+    def open_menu(self) -> None:
+        """Click the icon with the right button and wait until the menu is drawn."""
+        self.point(*ICON)
+        before = self.look()
+        self._xdotool("click", "3")
+        wait_until(lambda: self._steady() and self._changed(before), "the menu was drawn")
+
+    def choose(self, *labels: str) -> None:
+        """Open the menu and walk to a line by keyboard, through submenus; labels may be cut."""
+        self.open_menu()
+        lines = self.panel().lines()
+        for depth, label in enumerate(labels):
+            able = [line for line in lines if line.enabled and not line.separator]
+            place = next(i for i, line in enumerate(able) if line.label.startswith(label))
+            # A submenu that is opened by the keyboard has its first line selected already.
+            self.keys(*["Down"] * (place + (depth == 0)))
+            last = depth == len(labels) - 1
+            self.keys("Return" if last else "Right")
+            lines = able[place].lines
+
+    def menu(self) -> tuple[MenuLine, ...]:
+        """The menu's lines, without opening it."""
+        return self.panel().lines()
+
+    def keys(self, *names: str) -> None:
+        """Press keys by their X names: "Down", "Return", "ctrl+a"."""
+        if names:
+            self._xdotool("key", "--delay", "40", *names)
+
+    def type(self, text: str) -> None:
+        self._xdotool("type", "--delay", "20", text)
+
+    def point(self, x: int, y: int) -> None:
+        """Move the mouse."""
+        self._xdotool("mousemove", str(x), str(y))
+
+    def click(self, x: int, y: int, button: int = 1) -> None:
+        self.point(x, y)
+        self._xdotool("click", str(button))
+
+    def window(self, title: str, seconds: float = 15.0) -> str:
+        """The id of the window with this title, once it is there and has the keyboard."""
+
+        what = f"a window called {title} was there"
+        window = wait_until(lambda: self.windows(title), what, seconds)[0]
+        self._xdotool("windowactivate", "--sync", window)
+        return window
+
+    def windows(self, title: str) -> list[str]:
+        """The ids of the visible windows with this title (a regular expression)."""
+        return self.run("xdotool", "search", "--onlyvisible", "--name", title).stdout.split()
+
+    def _environment(self) -> dict[str, str]:
+        kept = {n: v for n, v in os.environ.items() if not n.startswith(FOREIGN)}
+        folders = {
+            "HOME": self.home,
+            "XDG_CONFIG_HOME": self.config,
+            "XDG_RUNTIME_DIR": self.folder / "run",
+            "XDG_CACHE_HOME": self.folder / "cache",
+            "XDG_DATA_HOME": self.folder / "data",
+            "XDG_STATE_HOME": self.folder / "state",
+        }
+        for folder in folders.values():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return {
+            **kept,
+            **{name: str(folder) for name, folder in folders.items()},
+            "PATH": f"{self.programs}{os.pathsep}{kept.get('PATH', os.defpath)}",
+            "PYTHONPATH": str(ROOT),
+            "LANG": "C.UTF-8",
+            "LC_ALL": "C.UTF-8",
+            "NO_AT_BRIDGE": "1",
+            "GTK_A11Y": "none",
+            "XDG_CURRENT_DESKTOP": "XFCE",
+            "XDG_SESSION_TYPE": "x11",
+        }
+
+    def _start(self) -> None:
+        self._start_screen()
+        self._bus = PrivateBus(self.folder / "run", self._processes, services=True)
+        self._watch = self._bus.connect()
+        self.start("openbox")
+        channels = self.config / "xfce4" / "xfconf" / "xfce-perchannel-xml"
+        channels.mkdir(parents=True)
+        shutil.copy(HERE / "xfce4-panel.xml", channels)
+        rules = self.config / "dunst" / "dunstrc"
+        rules.parent.mkdir()
+        rules.write_text(DUNST)
+        self.start("dunst")
+        self._start_panel()
+        watch = self._watch
+        wait_until(
+            lambda: watch.has_owner("org.freedesktop.Notifications"), "dunst was there", 15.0
+        )
+
+    def _start_screen(self) -> None:
+        """Xvfb chooses a free display itself and writes its number, here to standard output."""
+        size = f"{WIDTH}x{HEIGHT}x24"
+        self.start("Xvfb", "-displayfd", "1", "-screen", "0", size, "-nolisten", "tcp")
+        number = wait_until(lambda: re.findall(r"^(\d+)$", self.log("Xvfb"), re.M), "Xvfb was up")
+        self.environ["DISPLAY"] = f":{number[0]}"
+
+    def _start_panel(self) -> None:
+        self._panel_process = self.start("xfce4-panel", "--disable-wm-check")
+        wait_until(self._bus_has_watcher, "the panel's tray was there", 20.0)
+
+    def _bus_has_watcher(self) -> bool:
+        assert self._watch is not None
+        return self._watch.has_owner("org.kde.StatusNotifierWatcher")
+
+    def _changed(self, before: Image.Image) -> bool:
+        return ImageChops.difference(before, self.look()).getbbox() is not None
+
+    def _steady(self) -> bool:
+        """Whether two looks one after the other are the same."""
+        return ImageChops.difference(self.look(), self.look()).getbbox() is None
+
+    def _xdotool(self, *arguments: str) -> None:
+        done = self.run("xdotool", *arguments)
+        assert done.returncode == 0, done.stderr
+
+
+def _colours(picture: Image.Image) -> int:
+    return len(picture.getcolors(4096) or ())

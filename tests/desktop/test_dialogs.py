@@ -1,0 +1,229 @@
+"""Dialogs and file managers, played by small scripts that note how they were called."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trayapp.desktop.children import Answer, Children, clean_environment
+from trayapp.desktop.dialogs import LinuxDialogs, MacDialogs, WindowsDialogs
+from trayapp.desktop.opener import LinuxOpener, MacOpener, WindowsOpener
+from trayapp.photo import BeartrayError
+
+PROGRAM = """#!{python}
+import json, os, sys
+with open({calls!r}, "a") as calls:
+    calls.write(json.dumps(sys.argv) + "\\n")
+os.write(1, {output!r})
+sys.stderr.write({error!r})
+sys.exit({status})
+"""
+
+
+class Programs:
+    """A search path with just the programs that a test puts there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "bin"
+        self.folder.mkdir()
+        self._calls = folder / "calls"
+        self.environ = {"PATH": str(self.folder)}
+        self.children = Children(self.environ)
+
+    def add(self, name: str, status: int = 0, output: bytes = b"", error: str = "") -> None:
+        path = self.folder / name
+        path.write_text(
+            PROGRAM.format(
+                python=sys.executable,
+                calls=str(self._calls),
+                output=output,
+                error=error,
+                status=status,
+            )
+        )
+        path.chmod(0o755)
+
+    def calls(self) -> list[list[str]]:
+        if not self._calls.exists():
+            return []
+        lines = [json.loads(line) for line in self._calls.read_text().splitlines()]
+        return [[Path(program).name, *rest] for program, *rest in lines]
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Programs:
+    return Programs(tmp_path)
+
+
+def linux(programs: Programs, desktop: str = "XFCE") -> LinuxDialogs:
+    return LinuxDialogs(programs.children, {"XDG_CURRENT_DESKTOP": desktop})
+
+
+def test_zenity_gives_a_folder_whatever_bytes_its_name_has(programs: Programs) -> None:
+    programs.add("zenity", output=b"/home/ann/-B\xe4rs\n")
+    chosen = linux(programs).choose_folder(Path("/home/ann"))
+    assert chosen is not None and os.fsencode(chosen) == b"/home/ann/-B\xe4rs"
+    (call,) = programs.calls()
+    assert call[1:3] == ["--file-selection", "--directory"]
+    assert "--filename=/home/ann/" in call
+
+
+def test_plasma_prefers_its_own_dialog(programs: Programs) -> None:
+    programs.add("zenity", output=b"/zenity\n")
+    programs.add("kdialog", output=b"/kdialog\n")
+    assert linux(programs, "KDE").choose_folder(Path("/")) == Path("/kdialog")
+    assert linux(programs, "XFCE").choose_folder(Path("/")) == Path("/zenity")
+
+
+@pytest.mark.parametrize("tool", ["zenity", "kdialog"])
+def test_cancel_is_no_folder_and_no_error(programs: Programs, tool: str) -> None:
+    programs.add(tool, status=1)
+    assert linux(programs).choose_folder(Path("/home")) is None
+    assert not linux(programs).confirm("Sort 3 photos?", "Sort")
+
+
+@pytest.mark.parametrize("tool", ["zenity", "kdialog"])
+def test_a_question_is_answered(programs: Programs, tool: str) -> None:
+    programs.add(tool)
+    assert linux(programs).confirm("Sort <b>3</b>\nphotos?", "Sort")
+    assert any("Sort <b>3</b> photos?" in word for word in programs.calls()[0])
+
+
+def test_without_a_dialog_program_one_is_told_what_to_do_instead(programs: Programs) -> None:
+    with pytest.raises(BeartrayError, match=r"beartray config set folder\.path"):
+        linux(programs).choose_folder(Path("/"))
+    with pytest.raises(BeartrayError, match="beartray sort DIR"):
+        linux(programs).confirm("?", "Sort")
+
+
+def test_a_dialog_that_has_no_screen_is_not_taken_for_a_cancel(programs: Programs) -> None:
+    programs.add("zenity", status=1, error="Gtk-WARNING: cannot open display: \n")
+    with pytest.raises(BeartrayError, match="could be shown"):
+        linux(programs).choose_folder(Path("/"))
+
+
+class Recorder(Children):
+    """Notes what would be started, and answers."""
+
+    def __init__(self, answer: Answer, works: bool = True) -> None:
+        super().__init__({})
+        self.calls: list[Any] = []
+        self._answer, self._works = answer, works
+
+    def ask(self, command: Any, extra: Any = None) -> Answer:
+        self.calls.append((list(command), extra))
+        return self._answer
+
+    def launch(self, command: Any) -> bool:
+        self.calls.append(command)
+        return self._works
+
+
+def test_macos_passes_words_as_arguments(tmp_path: Path) -> None:
+    children = Recorder(Answer(0, f"{tmp_path}/Bears/\n", ""))
+    dialogs = MacDialogs(children)
+    assert dialogs.choose_folder(tmp_path / "gone") == tmp_path / "Bears"
+    command, _ = children.calls[0]
+    assert command[:2] == ["osascript", "-e"] and command[-1] == str(tmp_path)
+    assert dialogs.confirm('Sort "3" photos?', "Sort")
+    assert children.calls[1][0][-2:] == ['Sort "3" photos?', "Sort"]
+    cancelled = MacDialogs(Recorder(Answer(1, "", "User canceled. (-128)")))
+    assert cancelled.choose_folder(tmp_path) is None and not cancelled.confirm("?", "Sort")
+
+
+def test_windows_asks_through_powershell_and_a_message_box() -> None:
+    children = Recorder(Answer(0, "D:\\Bären", ""))
+    asked: list[tuple[int, str, str, int]] = []
+
+    def message_box(owner: int, text: str, title: str, kind: int) -> int:
+        asked.append((owner, text, title, kind))
+        return 1
+
+    dialogs = WindowsDialogs(children, message_box)
+    assert dialogs.choose_folder(Path("C:/it's $here")) == Path("D:\\Bären")
+    command, extra = children.calls[0]
+    assert command[0] == "powershell" and "$here" not in command[-1]
+    assert extra["BEARTRAY_START"] == str(Path("C:/it's $here"))
+    assert dialogs.confirm("Sort 3 photos?", "Sort")
+    assert asked[0][1:3] == ("Sort 3 photos?", "Beartray")
+
+
+def test_the_file_manager_selects_a_photo_when_it_can(programs: Programs, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def show(uri: str) -> bool:
+        asked.append(uri)
+        return True
+
+    photo = tmp_path / "-a b.jpg"
+    photo.touch()
+    LinuxOpener(programs.children, show).show_file(photo)
+    assert asked == [f"file://{tmp_path}/-a%20b.jpg"] and programs.calls() == []
+
+
+def test_else_its_folder_is_opened(programs: Programs, tmp_path: Path) -> None:
+    programs.add("xdg-open")
+    folder = tmp_path / "-folder"
+    folder.mkdir()
+    opener = LinuxOpener(programs.children, lambda uri: False)
+    opener.show_file(folder / "moved away.jpg")
+    opener.open_folder(folder)
+    assert programs.calls() == [["xdg-open", str(folder)]] * 2
+
+
+def test_names_that_look_like_options_stay_names(
+    programs: Programs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs.add("xdg-open")
+    (tmp_path / "--help").mkdir()
+    monkeypatch.chdir(tmp_path)
+    LinuxOpener(programs.children, lambda uri: False).open_folder(Path("--help"))
+    assert programs.calls() == [["xdg-open", str(tmp_path / "--help")]]
+
+
+def test_gio_helps_out_and_without_either_one_is_told(programs: Programs, tmp_path: Path) -> None:
+    opener = LinuxOpener(programs.children, lambda uri: False)
+    with pytest.raises(BeartrayError, match="no file manager"):
+        opener.open_folder(tmp_path)
+    programs.add("xdg-open", status=3)
+    programs.add("gio")
+    opener.open_folder(tmp_path)
+    assert programs.calls()[-1] == ["gio", "open", str(tmp_path)]
+
+
+def opened_on_mac(children: Recorder) -> MacOpener:
+    return MacOpener(children)
+
+
+@pytest.mark.parametrize("make", [opened_on_mac, lambda children: LinuxOpener(children, bool)])
+def test_a_folder_that_is_gone_is_said_to_be_gone(
+    make: Callable[[Recorder], Any], tmp_path: Path
+) -> None:
+    opener = make(Recorder(Answer(0, "", "")))
+    with pytest.raises(BeartrayError, match="is not there any more"):
+        opener.show_file(tmp_path / "gone" / "a.jpg")
+
+
+def test_finder_and_explorer_select_the_photo(tmp_path: Path) -> None:
+    photo = tmp_path / "a b.jpg"
+    photo.touch()
+    children, started = Recorder(Answer(0, "", "")), list[str]()
+    MacOpener(children).show_file(photo)
+    WindowsOpener(children, started.append).show_file(photo)
+    WindowsOpener(children, started.append).open_folder(tmp_path)
+    assert children.calls == [["open", "-R", str(photo)], f'explorer.exe /select,"{photo}"']
+    assert started == [str(tmp_path)]
+
+
+def test_other_programs_do_not_get_the_libraries_of_the_bundle() -> None:
+    environ = {"LD_LIBRARY_PATH": "/opt/beartray", "LD_LIBRARY_PATH_ORIG": "/usr/x", "A": "b"}
+    assert clean_environment(environ, frozen=True) == {"LD_LIBRARY_PATH": "/usr/x", "A": "b"}
+    del environ["LD_LIBRARY_PATH_ORIG"]
+    assert clean_environment(environ, frozen=True) == {"A": "b"}
+    assert clean_environment(environ, frozen=False) == environ

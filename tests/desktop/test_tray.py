@@ -1,0 +1,347 @@
+"""The tray on Windows and macOS, with stand-ins for their icons that are as strict as they are."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pystray
+import pytest
+from PIL import Image
+
+from tests.desktop.desk import wait_until
+from tests.desktop.stand_in import LoggedActions, entry
+from trayapp.desktop.macos import macos_kit
+from trayapp.desktop.tray import Tray, TrayKit
+from trayapp.desktop.windows import RIGHT_BUTTON_UP, windows_kit
+from trayapp.photo import BeartrayError
+
+
+class FakeIcon(pystray.Icon):  # type: ignore[misc]
+    """What pystray's native icons have in common: a native menu that is built by `_update_menu`."""
+
+    made: list[FakeIcon]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.native: list[tuple[str, Any]] = []
+        self.builds = 0
+        self.shown: Image.Image | None = None
+        self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self.thread: threading.Thread | None = None
+        self.made.append(self)
+
+    def _run(self) -> None:
+        self.thread = threading.current_thread()
+        self._mark_ready()
+        while (job := self.jobs.get()) is not None:
+            job()
+
+    def _stop(self) -> None:
+        self.jobs.put(None)
+
+    def _show(self) -> None:
+        self.checked_title()
+        self.shown = self.icon
+
+    def _hide(self) -> None:
+        self.shown = None
+
+    def _update_icon(self) -> None:
+        assert isinstance(self.icon, Image.Image) and self.icon.mode == "RGBA"
+        self.shown = self.icon
+        self._icon_valid = True
+
+    def _update_title(self) -> None:
+        self.checked_title()
+
+    def checked_title(self) -> None:
+        """Nothing to check in general."""
+
+    def _update_menu(self) -> None:
+        self.builds += 1
+        self.native = self._build(self.menu)
+
+    def _build(self, menu: Any) -> list[tuple[str, Any]]:
+        return [
+            (item.text, self._build(item.submenu) if item.submenu else self._handler(item))
+            for item in menu
+        ]
+
+    def texts(self) -> list[str]:
+        return [text for text, _ in self.native]
+
+    def click(self, start: str) -> None:
+        """As the message loop does: the callback that was there when the menu was drawn."""
+        exact = [action for text, action in self.native if text == start]
+        found = [action for text, action in self.native if text.startswith(start)]
+        callback = (exact or found)[0]
+        self.jobs.put(lambda: callback(self))
+
+
+class FakeWindowsIcon(FakeIcon):
+    def checked_title(self) -> None:
+        assert len(self.title.encode("utf-16-le")) // 2 < 128, "ctypes would raise ValueError"
+
+    def _on_notify(self, wparam: int, lparam: int) -> None:
+        """The menu opens as it was last built."""
+
+
+class FakeMacIcon(FakeIcon):
+    """AppKit stops the process when it is touched on another thread."""
+
+    def _update_menu(self) -> None:
+        assert threading.current_thread() is self.thread
+        super()._update_menu()
+
+    def _update_icon(self) -> None:
+        assert self.thread in (None, threading.current_thread())
+        super()._update_icon()
+
+    def _update_title(self) -> None:
+        assert threading.current_thread() is self.thread
+
+    def _show(self) -> None:
+        assert threading.current_thread() is self.thread
+        super()._show()
+
+
+class Answers:
+    """A person who has made up their mind: dialogs and the file manager."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.agrees = False
+        self.asked: list[str] = []
+        self.opened: list[str] = []
+        self.hold = threading.Event()
+        self.hold.set()
+
+    def choose_folder(self, start: Path) -> Path | None:
+        self.asked.append(f"folder from {start}")
+        self.hold.wait(10)
+        return self.folder
+
+    def confirm(self, question: str, yes: str) -> bool:
+        self.asked.append(f"{question} [{yes}]")
+        return self.agrees
+
+    def open_folder(self, folder: Path) -> None:
+        self.opened.append(f"folder {folder}")
+
+    def show_file(self, path: Path) -> None:
+        self.opened.append(f"file {path}")
+
+
+class Scene:
+    """A running tray, with everything around it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "log"
+        self.log.touch()
+        self.actions = LoggedActions(self.log, folder)
+        self.person = Answers()
+        self.complaints: list[str] = []
+        self.icon: Any = None
+
+    def did(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+    def click(self, start: str, *effects: str) -> None:
+        """Click and wait until the log shows `effects` as its last lines."""
+        self.icon.click(start)
+        wait_until(lambda: self.did()[-len(effects) :] == list(effects), f"{effects} was done")
+
+
+@contextmanager
+def running(kit: TrayKit, made: list[Any], scene: Scene) -> Iterator[Scene]:
+    tray = Tray(kit, scene.actions, scene.person, scene.person, scene.complaints.append)
+    scene.actions.tray = tray
+    thread = threading.Thread(target=tray.run)
+    thread.start()
+    try:
+        wait_until(lambda: made and made[0].visible, "the icon was shown")
+        scene.icon = made[0]
+        yield scene
+    finally:
+        tray.stop()
+        thread.join(10)
+    assert not thread.is_alive()
+
+
+def fake_pystray(icon: type[FakeIcon]) -> Any:
+    made: list[Any] = []
+    icon.made = made
+    return SimpleNamespace(Icon=icon, Menu=pystray.Menu, MenuItem=pystray.MenuItem, made=made)
+
+
+@pytest.fixture
+def windows(tmp_path: Path) -> Iterator[Scene]:
+    module = fake_pystray(FakeWindowsIcon)
+    with running(windows_kit(module), module.made, Scene(tmp_path)) as scene:
+        yield scene
+
+
+@pytest.fixture
+def macos(tmp_path: Path) -> Iterator[Scene]:
+    module = fake_pystray(FakeMacIcon)
+    kit = macos_kit(module, lambda function: module.made[0].jobs.put(function))
+    with running(kit, module.made, Scene(tmp_path)) as scene:
+        yield scene
+
+
+def test_windows_underlines_no_letter_and_takes_the_longest_title(windows: Scene) -> None:
+    windows.actions.show(
+        undoable=entry(9, "cats & dogs.jpg"), headline="Watching " + "🐻 long " * 50
+    )
+    wait_until(lambda: "Undo last: cats && dogs.jpg" in windows.icon.texts(), "the menu followed")
+    assert windows.icon.title.endswith("…")
+
+
+def test_windows_shows_what_is_true_when_the_menu_opens(windows: Scene) -> None:
+    windows.actions._view = replace(windows.actions.view(), headline="Something new")
+    assert windows.icon.texts()[0] != "Something new"
+    windows.icon._on_notify(0, RIGHT_BUTTON_UP)
+    assert windows.icon.texts()[0] == "Something new"
+
+
+def test_every_item_does_what_it_says(windows: Scene, tmp_path: Path) -> None:
+    windows.click("Pause for", "pause 3600.0")
+    windows.click("Undo last: IMG_0005", "undo_last 5")
+    windows.click("Start at login", "set_at_login True")
+    wait_until(lambda: "Undo last: IMG_0004.jpg" in windows.icon.texts(), "the menu followed")
+    windows.click("Pause", "resume")
+    wait_until(lambda: windows.icon.texts()[0] == "Watching again", "the menu followed")
+    windows.click("Pause", "pause None")
+    windows.icon.click("Open folder")
+    wait_until(lambda: windows.person.opened == [f"folder {tmp_path}"], "the folder was open")
+    (_, recent) = next(line for line in windows.icon.native if line[0] == "Recent")
+    recent[1][1](windows.icon)
+    photo = tmp_path / "black" / "IMG_0003.jpg"
+    wait_until(lambda: windows.person.opened[1:] == [f"file {photo}"], "the photo was shown")
+    windows.click("Quit", "quit")
+
+
+def test_a_tagged_photo_is_shown_itself_not_its_sidecar(windows: Scene, tmp_path: Path) -> None:
+    photo = tmp_path / "a.jpg"
+    tagged = replace(
+        entry(50, "a.jpg", folder=tmp_path), action="tag", destination=tmp_path / "a.jpg.xmp"
+    )
+    windows.actions.show(recent=(tagged,))
+    wait_until(lambda: len(dict(windows.icon.native)["Recent"]) == 1, "the menu followed")
+    dict(windows.icon.native)["Recent"][0][1](windows.icon)
+    wait_until(lambda: windows.person.opened == [f"file {photo}"], "the photo was shown")
+
+
+def test_a_click_on_an_old_menu_does_not_undo_another_photo(windows: Scene) -> None:
+    stale = next(action for text, action in windows.icon.native if text.startswith("Undo"))
+    windows.actions._view = replace(windows.actions.view(), undoable=entry(6, "IMG_0006.jpg"))
+    stale(windows.icon)
+    wait_until(lambda: windows.complaints, "the person was told")
+    assert "IMG_0005.jpg is no longer the last" in windows.complaints[0]
+    assert windows.did() == []
+
+
+def test_changing_the_folder_asks_once_and_takes_no_for_an_answer(
+    windows: Scene, tmp_path: Path
+) -> None:
+    windows.person.hold.clear()
+    for _ in range(3):
+        windows.icon.click("Change folder")
+    wait_until(lambda: windows.person.asked, "the dialog was open")
+    windows.click("Start at login", "set_at_login True")  # the tray is not held up
+    windows.person.hold.set()
+    windows.person.folder = tmp_path / "Bears"
+
+    def changed() -> bool:
+        windows.icon.click("Change folder")
+        return windows.did()[-1] == f"change_folder {tmp_path / 'Bears'}"
+
+    wait_until(changed, "the folder was changed")
+
+
+def test_photos_already_there_are_sorted_only_after_a_yes(windows: Scene) -> None:
+    windows.icon.click("Sort the 214")
+    wait_until(lambda: windows.person.asked, "it was asked")
+    assert "214 photos" in windows.person.asked[0] and windows.did() == []
+    windows.person.agrees = True
+    windows.click("Sort the 214", "sort_existing")
+
+
+def test_what_goes_wrong_is_said_and_the_tray_lives_on(
+    windows: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise BeartrayError("the photo has changed since; it stays where it is")
+
+    def crash(wanted: bool) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(windows.actions, "undo_last", refuse)
+    monkeypatch.setattr(windows.actions, "set_at_login", crash)
+    windows.icon.click("Undo last")
+    wait_until(lambda: windows.complaints, "the person was told")
+    assert windows.complaints == ["the photo has changed since; it stays where it is"]
+    windows.icon.click("Start at login")
+    wait_until(lambda: len(windows.complaints) == 2, "the person was told")
+    assert "No space left" in windows.complaints[1]
+    windows.click("Pause", "pause None")
+
+
+def test_a_view_that_fails_leaves_the_last_menu(
+    windows: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("database is locked")
+
+    before = windows.icon.texts()
+    with monkeypatch.context() as patch:
+        patch.setattr(windows.actions, "view", broken)
+        windows.icon._on_notify(0, RIGHT_BUTTON_UP)
+        assert windows.icon.texts() == before
+    windows.click("Pause", "pause None")
+
+
+def test_nothing_is_sent_while_nothing_changes(windows: Scene) -> None:
+    tray = windows.actions.tray
+    assert tray is not None
+    windows.actions.show(headline="first")
+    wait_until(lambda: windows.icon.texts()[0] == "first", "the menu followed")
+    builds, picture = windows.icon.builds, windows.icon.shown
+    for _ in range(20):
+        tray.refresh()
+    windows.actions.show(headline="second")
+    wait_until(lambda: windows.icon.texts()[0] == "second", "the menu followed")
+    assert windows.icon.builds == builds + 1
+    assert windows.icon.shown is picture
+
+
+def test_the_icon_shows_the_state(windows: Scene) -> None:
+    picture = windows.icon.shown
+    windows.actions.show(state="problem", problem="the folder is gone")
+    wait_until(lambda: windows.icon.shown is not picture, "the icon followed")
+    wait_until(lambda: "the folder is gone" in windows.icon.title, "the tooltip followed")
+
+
+def test_macos_is_only_ever_touched_on_its_main_thread(macos: Scene) -> None:
+    macos.click("Pause", "pause None")
+    macos.actions.show(state="busy", headline="Sorting 12 photos")
+    wait_until(lambda: macos.icon.texts()[0] == "Sorting 12 photos", "the menu followed")
+    macos.click("Quit", "quit")
+
+
+def test_a_tray_that_is_stopped_before_it_runs_ends_at_once(tmp_path: Path) -> None:
+    module, scene = fake_pystray(FakeWindowsIcon), Scene(tmp_path)
+    kit = windows_kit(module)
+    tray = Tray(kit, scene.actions, scene.person, scene.person, scene.complaints.append)
+    tray.stop()
+    thread = threading.Thread(target=tray.run)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()

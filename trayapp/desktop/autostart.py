@@ -1,0 +1,90 @@
+"""Starts Beartray at login: what every system's way has in common, and the command to start."""
+
+from __future__ import annotations
+
+import site
+import sys
+import sysconfig
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+HOME_VARIABLE = "BEARTRAY_HOME"
+
+
+class Autostart(Protocol):
+    """One system's login items. `place` says where the item lies, for `status`."""
+
+    @property
+    def place(self) -> str: ...
+
+    def enable(self, command: Sequence[str]) -> None:
+        """Start `command` at login from now on; raises `OSError` when it cannot be written."""
+
+    def disable(self) -> None:
+        """Start nothing any more; fine when there was nothing. Raises `OSError`."""
+
+    def is_enabled(self) -> bool:
+        """Whether the system would start Beartray at the next login."""
+
+    def command(self) -> list[str] | None:
+        """The command that the login item holds, without its environment; None without one."""
+
+
+@dataclass(frozen=True)
+class Install:
+    """How this Beartray came to run.
+
+    `root` is the folder that holds the package, `scripts` where console scripts are installed,
+    `sites` the folders that this interpreter always imports from.
+    """
+
+    interpreter: Path
+    frozen: bool
+    root: Path
+    scripts: Path
+    sites: tuple[Path, ...]
+
+    @classmethod
+    def current(cls) -> Install:
+        """As it is."""
+        frozen = bool(getattr(sys, "frozen", False))
+        found = [] if frozen else [*site.getsitepackages(), site.getusersitepackages()]
+        return cls(
+            interpreter=Path(sys.executable).absolute(),
+            frozen=frozen,
+            root=Path(__file__).resolve().parents[2],
+            scripts=Path(sysconfig.get_path("scripts")),
+            sites=tuple(Path(folder).resolve() for folder in found),
+        )
+
+
+def launch_command(install: Install | None = None) -> list[str]:
+    """The command that starts this very Beartray from any folder and with any PATH.
+
+    The bundle's program, else the installed console script, else the interpreter with
+    `-m trayapp`. A checkout is not importable from elsewhere: there the interpreter is told where
+    it lies, in a way that needs neither PYTHONPATH (every child would inherit it) nor a working
+    folder (login items have none of their own).
+    """
+    own = install or Install.current()
+    if own.frozen:
+        return [str(own.interpreter)]
+    silent = own.interpreter.with_name("pythonw.exe")  # on Windows: opens no console window
+    interpreter = silent if silent.is_file() else own.interpreter
+    if own.root not in own.sites:
+        start = (
+            f"import sys; sys.path.insert(0, {str(own.root)!r}); "
+            "from trayapp.__main__ import main; sys.exit(main())"
+        )
+        return [str(interpreter), "-c", start]
+    if interpreter != silent and (script := own.scripts / "beartray").is_file():
+        return [str(script)]
+    return [str(interpreter), "-m", "trayapp"]
+
+
+def login_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a login item must carry for the same Beartray to come up."""
+    home = environ.get(HOME_VARIABLE)
+    return {HOME_VARIABLE: str(Path(home).expanduser().absolute())} if home else {}

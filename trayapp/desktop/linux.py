@@ -1,0 +1,208 @@
+"""Puts the parts of a Linux desktop together: one session bus for icon, notices and files."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from trayapp.desktop.autostart import login_environment
+from trayapp.desktop.autostart_xdg import XdgAutostart
+from trayapp.desktop.bus import BusCallError, NoSessionBusError, Peer, SessionBus, session_address
+from trayapp.desktop.children import Children, clean_environment
+from trayapp.desktop.control import ControlPaths
+from trayapp.desktop.dialogs import LinuxDialogs
+from trayapp.desktop.icons import SIZES, draw
+from trayapp.desktop.menu import TrayState
+from trayapp.desktop.notify import LogNotifier, Manners, Notifier, plyer_notifier
+from trayapp.desktop.notify_dbus import DBusNotifier
+from trayapp.desktop.opener import LinuxOpener
+from trayapp.desktop.parts import Desktop, NoTrayError, OnUndo
+from trayapp.desktop.tray import TrayKit
+
+logger = logging.getLogger(__name__)
+
+TOOLTIP_LIMIT = 200
+NOTICE_PICTURE = 64  # pixels
+POLL_SECONDS = 0.2
+NO_BUS = "there is no desktop session here (no D-Bus session bus)"
+NO_WATCHER = (
+    "no system tray answers on this desktop; on GNOME install the AppIndicator extension, "
+    "elsewhere add the status tray to a panel"
+)
+WATCHER_NAME = "org.kde.StatusNotifierWatcher"
+FILE_MANAGER = Peer(
+    "org.freedesktop.FileManager1",
+    "/org/freedesktop/FileManager1",
+    "org.freedesktop.FileManager1",
+)
+
+
+class Session:
+    """The session bus, connected when it is first needed: `beartray status` does without."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._lock = threading.Lock()
+        self._asked = False
+        self._bus: SessionBus | None = None
+
+    def bus(self) -> SessionBus | None:
+        """The connection, or None where there is no session; asked once."""
+        with self._lock:
+            if not self._asked:
+                self._asked = True
+                self._bus = _connect(self._environ)
+            return self._bus
+
+    def close(self) -> None:
+        """Hang up, if it was ever needed."""
+        with self._lock:
+            self._asked = True
+            if self._bus is not None:
+                self._bus.close()
+
+
+def linux_desktop(environ: Mapping[str, str], frozen: bool) -> Desktop:
+    """The desktop that `environ` tells of; there may be none, then it has no tray."""
+    session = Session(environ)
+    children = Children(clean_environment(environ, frozen))
+    home = Path(environ.get("HOME") or Path.home())
+    config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    desktops = environ.get("XDG_CURRENT_DESKTOP", "").split(":")
+    screen = bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
+
+    def close() -> None:
+        children.close()
+        session.close()
+
+    return Desktop(
+        name="linux",
+        autostart=XdgAutostart(config, desktops, login_environment(environ)),
+        dialogs=LinuxDialogs(children, environ),
+        opener=LinuxOpener(children, partial(_show_items, session)),
+        kit=lambda: _kit(session.bus(), screen),
+        why_no_tray=lambda seconds: _why_no_tray(session.bus(), screen, seconds),
+        notifier=lambda on_undo: _notifier(session.bus(), screen, on_undo),
+        control_paths=lambda private: ControlPaths.for_unix(
+            private, environ, Path(tempfile.gettempdir())
+        ),
+        close=close,
+    )
+
+
+def sni_kit(bus: SessionBus) -> TrayKit:
+    """The icon over D-Bus."""
+    os.environ["PYSTRAY_BACKEND"] = "dummy"  # else importing pystray wants an X display, or GTK
+    import pystray
+
+    from trayapp.desktop.sni import Icon
+
+    def paint(icon: Any, state: TrayState) -> None:
+        icon.show_images([draw(state, size) for size in SIZES])
+
+    return TrayKit(
+        module=pystray,
+        make=partial(Icon, dbus_bus=bus),
+        paint=paint,
+        escape=str,  # the icon escapes underscores itself, as D-Bus menus want it
+        on_main=lambda function: function(),
+        tooltip_limit=TOOLTIP_LIMIT,
+    )
+
+
+def _connect(environ: Mapping[str, str]) -> SessionBus | None:
+    address = session_address(environ)
+    if address is None:
+        return None
+    try:
+        return SessionBus(address)
+    except NoSessionBusError as error:
+        logger.warning("%s", error)
+        return None
+
+
+def _has_watcher(bus: SessionBus) -> bool:
+    try:
+        return bus.has_owner(WATCHER_NAME)
+    except BusCallError:
+        return False
+
+
+def _why_no_tray(bus: SessionBus | None, screen: bool, seconds: float) -> str | None:
+    if bus is None:
+        return None if _appindicator(screen) else NO_BUS
+    waited = 0.0
+    while not _has_watcher(bus):
+        if waited >= seconds or bus.wait(POLL_SECONDS):
+            return None if _appindicator(screen) else NO_WATCHER
+        waited += POLL_SECONDS
+    return None
+
+
+def _kit(bus: SessionBus | None, screen: bool) -> TrayKit:
+    if bus is not None and _has_watcher(bus):
+        return sni_kit(bus)
+    if (backend := _appindicator(screen)) is not None:
+        return _appindicator_kit(backend)
+    if bus is None:
+        raise NoTrayError(NO_BUS)
+    return sni_kit(bus)  # shows itself as soon as a panel comes
+
+
+def _appindicator(screen: bool) -> ModuleType | None:
+    """pystray's own GTK icon, where there is a screen, and PyGObject and the library."""
+    if not screen:
+        return None  # importing GTK would complain, and even end the process
+    os.environ["PYSTRAY_BACKEND"] = "dummy"
+    try:
+        importlib.import_module("gi")
+        return importlib.import_module("pystray._appindicator")
+    except (ImportError, ValueError):  # ValueError: gi is there, the library is not
+        return None
+
+
+def _appindicator_kit(backend: ModuleType) -> TrayKit:
+    import pystray
+
+    glib = importlib.import_module("gi.repository.GLib")
+
+    def paint(icon: Any, state: TrayState) -> None:
+        icon.icon = draw(state, SIZES[-1])
+
+    return TrayKit(
+        module=pystray,
+        make=backend.Icon,
+        paint=paint,
+        escape=str,
+        on_main=glib.idle_add,
+        tooltip_limit=TOOLTIP_LIMIT,
+    )
+
+
+def _notifier(bus: SessionBus | None, screen: bool, on_undo: OnUndo) -> Notifier:
+    fallback: Notifier = LogNotifier()
+    if screen:  # else notify-send would fail without a word
+        fallback = plyer_notifier(Manners(markup=True, options=True), fallback)
+    if bus is None:
+        return fallback
+    return DBusNotifier(bus, draw("watching", NOTICE_PICTURE), on_undo, fallback)
+
+
+def _show_items(session: Session, uri: str) -> bool:
+    """Ask the file manager to select a file; it may have to be started first."""
+    if (bus := session.bus()) is None:
+        return False
+    try:
+        bus.call(FILE_MANAGER, "ShowItems", "ass", [[uri], ""])
+    except BusCallError as error:
+        logger.info("no file manager answers on the session bus: %s", error)
+        return False
+    return True
