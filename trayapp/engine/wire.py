@@ -1,0 +1,104 @@
+"""What the tray process and an engine process say to each other: plain bytes, never pickles.
+
+The engine process reads untrusted pictures, so nothing that it says is more than checked data.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from trayapp.engine import printable
+from trayapp.photo import Photo, Reason, Verdict
+
+LARGEST = 1 << 20
+"""Bytes of one message; a path is 4 KB at most, and a thousand labels with scores 30 KB."""
+
+
+class Connection(Protocol):
+    """The part of `multiprocessing.connection.Connection` that is used here."""
+
+    def send_bytes(self, buf: bytes, /) -> None: ...
+    def recv_bytes(self, maxlength: int | None = None, /) -> bytes: ...
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True):
+    """Parent to engine: what does this photo show?"""
+
+    path: bytes
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """Engine to parent: the model is loaded."""
+
+    labels: tuple[str, ...]
+
+
+class Broken(msgspec.Struct, frozen=True, tag=True):
+    """Engine to parent: the model cannot be used; the engine ends."""
+
+    problem: str
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    """Engine to parent: a `Verdict`, its `seen` without the path."""
+
+    label: str | None
+    confidence: float | None
+    scores: dict[str, float]
+    reason: Reason | None
+    error: str | None
+    taken: datetime | None
+    seen: tuple[int, int, str] | None
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> Answer:
+        seen = verdict.seen
+        return cls(
+            verdict.label,
+            verdict.confidence,
+            dict(verdict.scores),
+            verdict.reason,
+            printable(verdict.error) if verdict.error is not None else None,
+            verdict.taken,
+            (seen.size, seen.mtime_ns, seen.file_id) if seen else None,
+        )
+
+    def verdict(self, path: Path) -> Verdict:
+        return Verdict(
+            self.label,
+            self.confidence,
+            self.scores,
+            self.reason,
+            self.error,
+            self.taken,
+            Photo(path, *self.seen) if self.seen else None,
+        )
+
+
+_from_engine = msgspec.msgpack.Decoder(Ready | Broken | Answer)
+_from_parent = msgspec.msgpack.Decoder(Ask)
+
+
+def send(connection: Connection, message: Ask | Ready | Broken | Answer) -> None:
+    """Raises `OSError` when the other side is gone."""
+    connection.send_bytes(msgspec.msgpack.encode(message))
+
+
+def hear_engine(connection: Connection) -> Ready | Broken | Answer:
+    """Raises `EOFError` or `OSError` when the engine is gone, `MsgspecError` on nonsense."""
+    message: Ready | Broken | Answer = _from_engine.decode(connection.recv_bytes(LARGEST))
+    return message
+
+
+def hear_parent(connection: Connection) -> Path:
+    """Raises `EOFError` or `OSError` when the parent is gone."""
+    return Path(os.fsdecode(_from_parent.decode(connection.recv_bytes(LARGEST)).path))
+
+
+def ask(connection: Connection, path: Path) -> None:
+    send(connection, Ask(os.fsencode(path)))

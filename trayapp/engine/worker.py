@@ -1,0 +1,143 @@
+"""The engine process: loads a model, then answers one photo after another until told to stop."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import gc
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Literal
+
+from trayapp.engine import Classifier, EngineError, printable
+from trayapp.engine.card import LEARNER_FILE
+from trayapp.engine.wire import Answer, Broken, Connection, Ready, hear_parent, send
+
+Engine = Literal["auto", "onnx", "fastai"]
+
+PHOTO_LIMIT_SECONDS = 20.0
+MEMORY_LIMIT_BYTES = 2 << 30
+"""Enough for a photo of 220 megapixels in RGB (880 MB) and a copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a worker is started with."""
+
+    folder: Path
+    engine: Engine = "auto"
+    min_confidence: Mapping[str, float] = field(default_factory=dict)
+    photo_limit_seconds: float = PHOTO_LIMIT_SECONDS
+    memory_limit_bytes: int = MEMORY_LIMIT_BYTES
+
+
+def start(connection: Connection, options: Options) -> BaseProcess:
+    """Start an engine process on the other end of `connection`; works in a frozen program too."""
+    process = multiprocessing.get_context("spawn").Process(
+        target=main, args=(connection, options), name="beartray-engine", daemon=True
+    )
+    if sys.platform == "win32":
+        process.start()
+        return process
+    # Ctrl+C reaches the whole process group; a child still starting would answer with a
+    # traceback. It inherits the mask. The tracker comes first because its start unmasks.
+    resource_tracker.ensure_running()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    return process
+
+
+def main(connection: Connection, options: Options) -> None:
+    """What the process does; ends when the parent closes the connection or is gone."""
+    try:
+        behave(options)
+        classifier = load(options)
+    except Exception as error:  # such as a library of the system that onnxruntime misses
+        known = isinstance(error, EngineError)
+        problem = str(error) if known else f"the engine cannot start: {error!r}"
+        with suppress(OSError):
+            send(connection, Broken(printable(problem)))
+        return
+    serve(connection, classifier, options)
+
+
+def behave(options: Options) -> None:
+    """Stay out of the way: below everything else in priority, memory bounded, deaf to Ctrl+C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it too, and closes us
+    if sys.platform == "win32":
+        below_normal = 0x4000  # learn.microsoft.com, SetPriorityClass
+        kernel = ctypes.windll.kernel32
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), below_normal)
+        return
+    os.nice(10)
+    if sys.platform == "linux":
+        import resource
+
+        # DATA, not AS: address space counts what onnxruntime and threads reserve but never use.
+        limit = options.memory_limit_bytes
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        if hard == resource.RLIM_INFINITY or hard > limit:
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+        _return_large_blocks()
+        with suppress(OSError):  # if the system runs out of memory, rather we than the desktop
+            Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
+def _return_large_blocks() -> None:
+    """Let glibc give the memory of a large photo back; else 55 MB stay resident after one.
+
+    Its threshold for blocks of their own grows with use unless it is set (mallopt(3)).
+    """
+    mmap_threshold = -3
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(mmap_threshold, 1 << 20)
+
+
+def load(options: Options) -> Classifier:
+    """The classifier of a model package. Raises `EngineError`."""
+    from trayapp.engine.package import ModelPackage
+
+    package = ModelPackage.load(options.folder)
+    if options.engine == "fastai":
+        if LEARNER_FILE not in package.card.files:
+            raise EngineError(
+                f'{options.folder} has no {LEARNER_FILE}: set engine = "onnx" under [model]'
+            )
+        raise EngineError(
+            "the fastai engine is not installed: `pip install 'beartray[fastai]'`, or set "
+            'engine = "onnx" under [model]'
+        )
+    from trayapp.engine.onnx import OnnxClassifier
+
+    try:
+        return OnnxClassifier(package, options.min_confidence)
+    except MemoryError:
+        raise EngineError(f"{package.name} needs more memory than the engine may use") from None
+
+
+def serve(connection: Connection, classifier: Classifier, options: Options) -> None:
+    """Answer until the connection ends."""
+    gc.freeze()  # what is loaded now stays; no need to look through it again
+    with suppress(EOFError, OSError), Path(os.devnull).open("w") as nowhere:
+        send(connection, Ready(classifier.labels))
+        while True:
+            path = hear_parent(connection)
+            # The parent ends a worker that hangs; this is for one whose parent is gone. It needs
+            # neither the interpreter, which native code may hold, nor a signal.
+            faulthandler.dump_traceback_later(
+                2 * options.photo_limit_seconds + 1, exit=True, file=nowhere
+            )
+            verdict = classifier.classify(path)
+            faulthandler.cancel_dump_traceback_later()
+            send(connection, Answer.of(verdict))
