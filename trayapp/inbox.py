@@ -1,0 +1,166 @@
+"""Keeps one folder watched: from the day it is chosen, while it is away, and by regular rescans."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from trayapp.errors import explain
+from trayapp.notes import Notes
+from trayapp.photo import NotAPhotoError, Photo
+from trayapp.settings import Folder
+from trayapp.watch import Gone, Seen, Watcher, WatchError, is_wanted, scan
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0  # how often to look for a folder that is away
+SLICE = 500  # files of a rescan between two looks at what else there is to do
+
+
+class Inbox:
+    """Reports new photos of `root`: those that arrive, and those that arrived while it was away.
+
+    Photos that are there when a folder is first seen are noted and left alone. `skip` names the
+    folders that photos are filed into. `problem` and `degraded` are sentences for the person.
+    Everything but `report`, which also the watcher's thread calls, runs on one thread.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: Folder,
+        notes: Notes,
+        skip: Callable[[Path], bool],
+        report: Callable[[Seen | Gone], None],
+    ) -> None:
+        self.root, self._settings, self._notes, self._skip = root, settings, notes, skip
+        self._report = report
+        self.problem: str | None = None
+        self._watcher: Watcher | None = None
+        self._scan: Iterator[Path] = iter(())
+        self._next_look = 0.0
+        self._next_scan = 0.0
+
+    @property
+    def degraded(self) -> str | None:
+        return self._watcher.degraded if self._watcher else None
+
+    @property
+    def watching(self) -> bool:
+        return self._watcher is not None
+
+    def choose(self) -> None:
+        """The person chose this folder: what is in it now is left alone until asked.
+
+        Raises `OSError` when it cannot be read.
+        """
+        self._notes.add_root(self.root, self._photos())
+
+    def rescan(self) -> None:
+        """Look through the whole folder, a slice at each `tick`."""
+        self._scan = self._files() if self._watcher else iter(())
+
+    def tick(self, now: float) -> bool:
+        """Do what is due; true when there is more to do at once."""
+        if now >= self._next_look:
+            self._next_look = now + RETRY_SECONDS
+            if self._watcher is not None and self._watcher.trouble():
+                self._stop_watching()
+            if self._watcher is None:
+                self._open(now)
+        if self._watcher is not None and now >= self._next_scan:
+            self._plan_scan(now)
+            self.rescan()
+        return self._scan_slice()
+
+    def close(self) -> None:
+        self._stop_watching()
+
+    def _open(self, now: float) -> None:
+        """The order leaves no gap: note what is old, start to listen, then look once more."""
+        try:
+            if not self.root.is_dir():
+                raise WatchError(_missing(self.root))
+            if self._notes.knows_root(self.root):
+                self._forget_vanished()
+            else:
+                self.choose()
+            self._watcher = Watcher(
+                self.root,
+                recursive=self._settings.recursive,
+                kind=self._settings.observer,
+                report=self._pass_on,
+            )
+        except (OSError, WatchError) as error:
+            self._say(explain(error) if isinstance(error, OSError) else str(error))
+            return
+        self._say(None)
+        if self._watcher.degraded:
+            logger.warning("%s; looking every few seconds instead", self._watcher.degraded)
+        self._plan_scan(now)
+        self.rescan()
+
+    def _forget_vanished(self) -> None:
+        """Old photos that are gone need not be offered, unless all are: then it is a disk's
+        empty mount point."""
+        paths = self._notes.existing(self.root)
+        gone = [path for path in paths if self._photo(path) is None]
+        for path in gone if len(gone) < len(paths) else []:
+            self._notes.forget(path)
+
+    def _stop_watching(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop()
+        self._watcher, self._scan = None, iter(())
+
+    def _plan_scan(self, now: float) -> None:
+        minutes = self._settings.rescan_minutes
+        self._next_scan = now + minutes * 60 if minutes else float("inf")
+
+    def _scan_slice(self) -> bool:
+        try:
+            paths = list(itertools.islice(self._scan, SLICE))
+        except OSError as error:
+            logger.warning("rescan stopped: %s", explain(error))
+            self._scan = iter(())
+            return False
+        for path in paths:
+            photo = self._photo(path)
+            if photo is not None and self._notes.noted(photo) is None:
+                self._report(Seen(path))
+        return len(paths) == SLICE
+
+    def _pass_on(self, event: Seen | Gone) -> None:
+        if is_wanted(event.path, self._settings.ignore) and not self._is_filed(event.path):
+            self._report(event)
+
+    def _is_filed(self, path: Path) -> bool:
+        return path.parent != self.root and self._skip(path.parent)
+
+    def _files(self) -> Iterator[Path]:
+        for path in scan(self.root, self._settings.recursive, self._skip):
+            if is_wanted(path, self._settings.ignore):
+                yield path
+
+    def _photos(self) -> Iterator[Photo]:
+        return (photo for path in self._files() if (photo := self._photo(path)))
+
+    def _photo(self, path: Path) -> Photo | None:
+        try:
+            return Photo.at(path)
+        except (OSError, NotAPhotoError):
+            return None
+
+    def _say(self, problem: str | None) -> None:
+        if problem != self.problem:
+            log = logger.warning if problem else logger.info
+            log("%s", problem or f"watching {self.root}")
+        self.problem = problem
+
+
+def _missing(root: Path) -> str:
+    if root.exists():
+        return f"{root} is not a folder; choose another one"
+    return f"{root} is not there; connect its disk, make it again or choose another folder"
