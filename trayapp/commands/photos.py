@@ -1,0 +1,189 @@
+"""classify, sort, history and undo."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from msgspec import structs
+
+from trayapp import catalog, times
+from trayapp.commands import terminal
+from trayapp.commands.sorting import Sorting
+from trayapp.decide import filed_folders
+from trayapp.engine.pool import Pool
+from trayapp.filing import UndoError
+from trayapp.photo import BeartrayError, Entry, Verdict
+from trayapp.settings import Settings
+from trayapp.tell import arrow, percent
+from trayapp.watch import is_wanted, scan
+
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+def classify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Photos, or folders.")],
+    json: Json = False,
+) -> int:
+    """Say what photos show; moves nothing."""
+    settings = terminal.load_settings()
+    status = 0
+    with closing(_engine(settings)) as pool:
+        for path, verdict in pool.classify(_expand(paths, settings)):
+            status |= verdict.reason == "unreadable"
+            if json:
+                terminal.say_json(_verdict_row(path, verdict))
+            elif verdict.reason == "unreadable":
+                terminal.warn(f"{path}: {verdict.error}")
+            else:
+                terminal.say(f"{path}: {_words(verdict)}")
+    return status
+
+
+def sort(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to sort.")],
+    to: Annotated[Path | None, typer.Option(help="Where the class folders are made.")] = None,
+    action: Annotated[
+        Literal["move", "copy", "tag"] | None, typer.Option(help="In place of the settings'.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    recursive: Annotated[bool, typer.Option(help="Also the folders inside it.")] = True,
+    json: Json = False,
+) -> int:
+    """Sort the photos of a folder, once."""
+    root = terminal.absolute(directory)
+    if not root.is_dir():
+        raise BeartrayError(f"{root} is not a folder; name the folder that holds the photos")
+    settings = terminal.load_settings()
+    rules = settings.sort
+    if action is not None:
+        rules = structs.replace(rules, action=action)
+    if to is not None:
+        rules = structs.replace(rules, destination=str(terminal.absolute(to)))
+    labels = catalog.labels(catalog.find(settings.model.package, terminal.paths()))
+    skip = filed_folders(rules, root, labels)
+    wanted = [
+        path for path in scan(root, recursive, skip) if is_wanted(path, settings.folder.ignore)
+    ]
+    with closing(_engine(settings)) as pool, terminal.open_books() as books:
+        sorting = Sorting(books, rules, root, dry_run=dry_run, json=json)
+        return sorting.run(pool.classify(sorted(wanted)), len(wanted))
+
+
+def history(
+    n: Annotated[int, typer.Option("-n", min=1, help="How many, newest first.")] = 20,
+    json: Json = False,
+) -> int:
+    """Show what was filed, newest first."""
+    with terminal.open_books() as books:
+        entries = books.journal.history(n)
+    for entry in entries:
+        if json:
+            terminal.say_json(entry_row(entry))
+        else:
+            state = "" if entry.state == "done" else f" ({entry.state})"
+            moment = datetime.fromtimestamp(entry.time).astimezone()
+            terminal.say(f"{entry.id:>6}  {moment:%Y-%m-%d %H:%M}  {arrow(entry)}{state}")
+    if not entries and not json:
+        terminal.say("Nothing has been filed yet.")
+    return 0
+
+
+def undo(
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID…", help="From `history`.")] = None,
+    last: Annotated[
+        int | None, typer.Option(min=1, help="The last N photos; 1 if left out.")
+    ] = None,
+    batch: Annotated[bool, typer.Option("--batch", help="All of the last batch.")] = False,
+    since: Annotated[str | None, typer.Option(help="All since a time: 2h, today, 14:00 …")] = None,
+    json: Json = False,
+) -> int:
+    """Take back what was filed: the last photo, or those that you name."""
+    if sum((bool(ids), last is not None, batch, since is not None)) > 1:
+        raise BeartrayError("name photos by ID, or use one of --last, --batch and --since")
+    status = 0
+    with terminal.open_books() as books:
+        if ids:
+            entries = [books.journal.entry(id_) for id_ in sorted(set(ids), reverse=True)]
+        elif batch:
+            entries = books.journal.last_batch()
+        elif since is not None:
+            start = times.moment(since, datetime.now().astimezone())
+            entries = books.journal.filed(since=start)
+        else:
+            entries = books.journal.filed(last or 1)
+        if not entries:
+            terminal.warn("There is nothing to undo.")
+        for entry in entries:
+            try:
+                undone = books.filing.undo(entry)
+            except UndoError as error:
+                terminal.warn(str(error))
+                status = 1
+                continue
+            if json:
+                terminal.say_json(entry_row(undone))
+            else:
+                terminal.say(_undone(undone))
+    return status
+
+
+def entry_row(entry: Entry) -> dict[str, object]:
+    return {
+        "id": entry.id,
+        "time": datetime.fromtimestamp(entry.time).astimezone().isoformat(),
+        "path": str(entry.path),
+        "destination": str(entry.destination),
+        "label": entry.label,
+        "confidence": entry.confidence,
+        "action": entry.action,
+        "state": entry.state,
+    }
+
+
+def _engine(settings: Settings) -> Pool:
+    catalog.find(settings.model.package, terminal.paths())  # says at once what is wrong with it
+    return catalog.start_engine(settings.model, terminal.paths())
+
+
+def _expand(paths: list[Path], settings: Settings) -> Iterator[Path]:
+    """Folders become the photos in them; a file is looked at whatever its name."""
+    for path in paths:
+        if not path.is_dir() or path.is_symlink():
+            yield path
+            continue
+        inside = scan(path, True, lambda _: False)
+        yield from sorted(p for p in inside if is_wanted(p, settings.folder.ignore))
+
+
+def _verdict_row(path: Path, verdict: Verdict) -> dict[str, object]:
+    return {
+        "path": os.fspath(path),
+        "label": verdict.label,
+        "confidence": verdict.confidence,
+        "scores": dict(verdict.scores),
+        "reason": verdict.reason,
+        "error": verdict.error,
+    }
+
+
+def _words(verdict: Verdict) -> str:
+    if verdict.label is not None:
+        return f"{verdict.label}, {percent(verdict.confidence)}"
+    scores: Any = verdict.scores
+    best = max(scores, key=scores.__getitem__, default="?")
+    return f"not recognised (best guess: {best}, {percent(verdict.confidence)})"
+
+
+def _undone(entry: Entry) -> str:
+    if entry.action == "move":
+        return f"{entry.path.name} is back in {entry.path.parent}"
+    what = "copy" if entry.action == "copy" else "tags"
+    return f"the {what} of {entry.path.name} removed again"
