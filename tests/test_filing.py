@@ -285,11 +285,12 @@ def test_a_sidecar_made_since_comes_back_with_the_photo(books: Books, inbox: Pat
 
 def test_undo_makes_the_photos_old_folder_again(books: Books, tmp_path: Path) -> None:
     trip = make_tree(tmp_path / "inbox" / "trip", {"a.jpg": "photo"})
+    (tmp_path / "out").mkdir()
     entry = books.filing.file(plan(trip / "a.jpg", Sort(destination=str(tmp_path / "out"))), None)
     trip.rmdir()
     books.filing.undo(entry)
     assert read_tree(tmp_path / "inbox") == {"trip": {"a.jpg": "photo"}}
-    assert not (tmp_path / "out").exists()
+    assert read_tree(tmp_path / "out") == {}
 
 
 def test_a_folder_that_was_there_before_stays(books: Books, inbox: Path) -> None:
@@ -323,6 +324,49 @@ def test_a_writer_is_noticed(tmp_path: Path) -> None:
     with file.open("rb"):
         assert not disk.being_written(file)
     assert not disk.being_written(tmp_path / "none.jpg")
+
+
+def test_a_sidecar_that_comes_late_follows_its_photo(books: Books, inbox: Path) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    for name in ("a.jpg.xmp", "a.aae", "b.xmp"):
+        (inbox / name).write_text(name)
+    followed = [books.filing.follow(inbox / name) for name in ("a.jpg.xmp", "a.aae", "b.xmp")]
+    assert [found and found.id for found in followed] == [entry.id, entry.id, None]
+    assert read_tree(inbox) == {
+        "grizzly": {"a.jpg": "photo", "a.jpg.xmp": "a.jpg.xmp", "a.aae": "a.aae"},
+        "b.xmp": "b.xmp",
+        "notes.txt": "mine",
+    }
+    assert books.journal.entry(entry.id).state == "done"
+    books.filing.undo(books.journal.entry(entry.id))
+    assert set(read_tree(inbox)) == {"a.jpg", "a.jpg.xmp", "a.aae", "b.xmp", "notes.txt"}
+
+
+def test_a_late_sidecar_of_a_new_photo_stays_with_that(books: Books, inbox: Path) -> None:
+    books.filing.file(plan(inbox / "a.jpg"), None)
+    make_tree(inbox, {"a.jpg": "new", "a.jpg.xmp": "the new one's"})
+    assert books.filing.follow(inbox / "a.jpg.xmp") is None
+    assert (inbox / "a.jpg.xmp").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes a file")
+def test_a_sidecar_that_is_being_written_comes_later(books: Books, inbox: Path) -> None:
+    with (inbox / "a.jpg.xmp").open("w") as writer:
+        writer.write("half")
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    assert (inbox / "a.jpg.xmp").exists()
+    assert books.filing.follow(inbox / "a.jpg.xmp") is not None
+    assert read_tree(inbox)["grizzly"] == {"a.jpg": "photo", "a.jpg.xmp": "half"}
+
+
+def test_a_destination_that_is_not_connected_is_not_made(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    away = tmp_path / "usb" / "sorted"
+    with pytest.raises(PlaceError, match="is not there; connect its disk or make it"):
+        books.filing.file(plan(inbox / "a.jpg", Sort(destination=str(away))), None)
+    assert read_tree(inbox) == {"a.jpg": "photo", "notes.txt": "mine"}
+    assert not away.parent.exists()
 
 
 def test_where_a_move_stands_is_told_from_the_disk(tmp_path: Path) -> None:

@@ -79,7 +79,9 @@ class World:
 def by_first_word(path: Path) -> Verdict:
     label = path.name.split(" ")[0].split(".")[0]
     if label == "broken":
-        return Verdict(None, None, reason="unreadable", error=f"{path.name} is cut short", seen=look(path))
+        return Verdict(
+            None, None, reason="unreadable", error=f"{path.name} is cut short", seen=look(path)
+        )
     if label == "desk":
         return Verdict(None, 0.3, {"grizzly": 0.3}, "unsure", seen=look(path))
     return Verdict(label, 0.98, {label: 0.98}, seen=look(path))

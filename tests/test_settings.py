@@ -28,6 +28,8 @@ def test_the_documented_defaults_are_the_defaults() -> None:
         ('[sort]\naction = "mov"', 'sort.action: found \'mov\'; allowed: "move" or "copy"'),
         ("[folder]\nsettle_seconds = -1", "folder.settle_seconds: found -1; allowed: a number"),
         ("[folder]\npath = 3", "folder.path: found 3; allowed: a text"),
+        ("[folder]\npath = 'photos'", "folder.path: found 'photos'; allowed: a full path"),
+        ("[folder]\npath = '~nobody-here/x'", "folder.path: found '~nobody-here/x'; allow"),
         ("[folder]\nrecursive = 1", "folder.recursive: found 1; allowed: true or false"),
         ("[model]\nworkers = 0", "model.workers: found 0; allowed: a whole number from 1 to 64"),
         ("[model]\nmin_confidence = {a = 2}", "model.min_confidence: found {'a': 2}; allowed: lab"),

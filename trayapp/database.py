@@ -19,6 +19,7 @@ CREATE TABLE entries (
     label TEXT, confidence REAL, state TEXT NOT NULL, error TEXT, owner TEXT NOT NULL);
 CREATE INDEX entries_by_state ON entries (state, id);
 CREATE INDEX entries_by_time ON entries (time);
+CREATE INDEX entries_by_path ON entries (path);
 CREATE TABLE steps (
     entry INTEGER NOT NULL REFERENCES entries (id), phase TEXT NOT NULL, position INTEGER NOT NULL,
     kind TEXT NOT NULL, source BLOB NOT NULL, target BLOB NOT NULL,

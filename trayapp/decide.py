@@ -23,13 +23,15 @@ def decide(photo: Photo, verdict: Verdict, sort: Sort, root: Path) -> Plan | Non
     if verdict.label is None:
         if sort.unsure == "leave" or sort.action == "tag":
             return None
-        return Plan(photo, verdict, sort.action, sort.base(root) / UNSURE)
+        base = sort.base(root)
+        return Plan(photo, verdict, sort.action, base / UNSURE, base=_required(sort, base))
     if sort.action == "tag":
         return Plan(photo, verdict, "tag", None, (verdict.label,))
-    folder = sort.base(root) / _subfolder(sort.subfolder, photo, verdict)
+    base = sort.base(root)
+    folder = base / _subfolder(sort.subfolder, photo, verdict)
     if folder == photo.path.parent:
         return None
-    return Plan(photo, verdict, sort.action, folder)
+    return Plan(photo, verdict, sort.action, folder, base=_required(sort, base))
 
 
 def filed_folders(sort: Sort, root: Path, labels: Iterable[str]) -> Callable[[Path], bool]:
@@ -47,8 +49,9 @@ def filed_folders(sort: Sort, root: Path, labels: Iterable[str]) -> Callable[[Pa
     def is_filed(folder: Path) -> bool:
         if not folder.is_relative_to(base):
             return False
-        relative = folder.relative_to(base).as_posix()
-        return base != root or inside.fullmatch(relative) is not None
+        if not root.is_relative_to(base):  # a folder of its own, maybe inside the watched one
+            return True
+        return inside.fullmatch(folder.relative_to(base).as_posix()) is not None
 
     return is_filed
 
@@ -57,6 +60,11 @@ def folder_name(label: str) -> str:
     """`label` as a folder name that every system takes."""
     name = _FORBIDDEN.sub("_", label).strip(" .") or "_"
     return f"{name}_" if _RESERVED.fullmatch(name) else name
+
+
+def _required(sort: Sort, base: Path) -> Path | None:
+    """A destination outside the watched folder is for the person to make, or to connect."""
+    return base if Path(sort.destination).expanduser().is_absolute() else None
 
 
 def _subfolder(template: str, photo: Photo, verdict: Verdict) -> str:

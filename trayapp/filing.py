@@ -13,7 +13,16 @@ from trayapp.errors import explain
 from trayapp.journal import Journal, Phase
 from trayapp.photo import BeartrayError, Entry, Photo, Plan
 from trayapp.place import Stand
-from trayapp.steps import ChangedError, Step, inverse, look, prepare, steps_of, undo_steps
+from trayapp.steps import (
+    ChangedError,
+    Step,
+    follow_step,
+    inverse,
+    look,
+    prepare,
+    steps_of,
+    undo_steps,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +92,25 @@ class Filing:
         self._remove_made_folders(entry.destination.parent)
         return self._journal.entry(entry.id)
 
+    def follow(self, sidecar: Path) -> Entry | None:
+        """Take a sidecar that came after its photo was filed to where the photo is.
+
+        None where it belongs to no photo that was filed. Raises `PlaceError` with the reason.
+        """
+        entry = self._owner_of(sidecar)
+        if entry is None:
+            return None
+        try:
+            step = prepare(follow_step(entry, sidecar))
+            position = self._journal.reopen(entry, step)
+            try:
+                self._carry_out_one(entry, "do", position, step)
+            finally:  # with or without it, the photo is where it was filed
+                self._journal.finish(entry, look(entry.destination))
+        except OSError as error:
+            raise PlaceError(f"{sidecar.name} stays in place: {explain(error)}") from None
+        return entry
+
     def recover(self) -> list[Entry]:
         """Complete or roll back what ended processes left half-done; returns those rows.
 
@@ -100,6 +128,15 @@ class Filing:
             settled.append(self._journal.entry(entry.id))
         return settled
 
+    def _owner_of(self, sidecar: Path) -> Entry | None:
+        """The filed photo that a sidecar belongs to, unless a photo of that name is here again."""
+        stem = Path(sidecar.stem).stem if Path(sidecar.stem).suffix else sidecar.stem
+        for entry in self._journal.filed_from(sidecar.parent, stem):
+            names = {f"{entry.path.name}{sidecar.suffix}", f"{entry.path.stem}{sidecar.suffix}"}
+            if sidecar.name in names and entry.action != "tag" and not entry.path.exists():
+                return entry
+        return None
+
     def _file(self, plan: Plan, batch: int | None) -> Entry:
         entry = None
         for offer in steps_of(plan):
@@ -109,7 +146,7 @@ class Filing:
             else:
                 entry = self._journal.redirect(entry, steps, plan.photo)
             try:
-                self._make_folder(plan.folder)
+                self._make_folder(plan)
                 self._carry_out(entry, "do", steps)
             except FileExistsError:
                 continue  # somebody took the name this moment
@@ -182,9 +219,15 @@ class Filing:
         with suppress(OSError):
             self._remove_made_folders(entry.destination.parent)
 
-    def _make_folder(self, folder: Path | None) -> None:
+    def _make_folder(self, plan: Plan) -> None:
+        folder = plan.folder
         if folder is None or folder.is_dir():
             return
+        if plan.base is not None and not plan.base.is_dir():
+            raise PlaceError(
+                f"{plan.photo.path.name} stays in place: {plan.base} is not there; connect its"
+                " disk or make it"
+            )
         missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
         self._journal.made_folders(os.fsencode(path) for path in missing)
         try:

@@ -11,11 +11,13 @@ from trayapp.errors import explain
 from trayapp.notes import Notes
 from trayapp.photo import NotAPhotoError, Photo
 from trayapp.settings import Folder
-from trayapp.watch import Gone, Seen, Watcher, WatchError, is_wanted, scan
+from trayapp.watch import Gone, Seen, Watcher, WatchError, is_sidecar, is_wanted, scan
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0  # how often to look for a folder that is away
+FLOOD = 4096  # events after which it is better to look for oneself (inotify queues 16,384)
+FLOOD_SECONDS = 10.0
 SLICE = 500  # files of a rescan between two looks at what else there is to do
 
 
@@ -42,6 +44,7 @@ class Inbox:
         self._scan: Iterator[Path] = iter(())
         self._next_look = 0.0
         self._next_scan = 0.0
+        self._events = 0
 
     @property
     def degraded(self) -> str | None:
@@ -70,6 +73,9 @@ class Inbox:
                 self._stop_watching()
             if self._watcher is None:
                 self._open(now)
+        if self._events > FLOOD:  # the system may have dropped some
+            self._events = 0
+            self._next_scan = min(self._next_scan, now + FLOOD_SECONDS)
         if self._watcher is not None and now >= self._next_scan:
             self._plan_scan(now)
             self.rescan()
@@ -133,7 +139,10 @@ class Inbox:
         return len(paths) == SLICE
 
     def _pass_on(self, event: Seen | Gone) -> None:
-        if is_wanted(event.path, self._settings.ignore) and not self._is_filed(event.path):
+        """On the watcher's thread."""
+        self._events += 1
+        wanted = is_wanted(event.path, self._settings.ignore) or is_sidecar(event.path)
+        if wanted and not self._is_filed(event.path):
             self._report(event)
 
     def _is_filed(self, path: Path) -> bool:

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from trayapp.database import Database, JournalError, path_of, raw
@@ -66,6 +67,18 @@ class Journal:
             entry = _entry(db, entry.id)
             self._note_places(db, entry, photo)
         return entry
+
+    def reopen(self, entry: Entry, step: Step) -> int:
+        """One more step for an entry that was done; returns the step's position."""
+        with self._database.writing() as db:
+            query = "SELECT count(*) FROM steps WHERE (entry, phase) = (?, 'do')"
+            (position,) = db.execute(query, (entry.id,)).fetchone()
+            _write_step(db, entry.id, "do", position, step)
+            db.execute(
+                "UPDATE entries SET state = 'begun', owner = ? WHERE id = ?",
+                (self._owner, entry.id),
+            )
+        return int(position)
 
     def arrived(self, entry: Entry, phase: Phase, position: int, photo: Photo) -> None:
         """A copy is complete under its temporary name and is about to get its real one."""
@@ -159,6 +172,13 @@ class Journal:
         with self._database.reading() as db:
             return int(db.execute(query, (since,)).fetchone()[0])
 
+    def filed_from(self, folder: Path, stem: str) -> list[Entry]:
+        """What is filed now and lay in `folder` under a name with this stem, newest first."""
+        low = raw(folder / f"{stem}.")
+        where = "WHERE state = 'done' AND path >= ? AND path < ? ORDER BY id DESC"
+        found = self._entries(where, low, low[:-1] + b"/")
+        return [entry for entry in found if entry.path.parent == folder]
+
     def unfinished(self) -> list[tuple[Entry, str]]:
         """Begun rows and who began them, oldest first."""
         query = "SELECT id, owner FROM entries WHERE state IN ('begun', 'undoing') ORDER BY id"
@@ -194,13 +214,19 @@ def _drop_places(db: sqlite3.Connection, entry: Entry) -> None:
 def _write_steps(db: sqlite3.Connection, entry: int, phase: Phase, steps: Sequence[Step]) -> None:
     db.execute("DELETE FROM steps WHERE (entry, phase) = (?, ?)", (entry, phase))
     for position, step in enumerate(steps):
-        values = (
-            *(entry, phase, position, step.kind, raw(step.source), raw(step.target)),
-            *_photo_columns(step.photo),
-            *(step.before, step.after, raw(step.temporary) if step.temporary else None),
-            *_photo_columns(step.arrived),
-        )
-        db.execute(f"INSERT INTO steps VALUES ({', '.join('?' * len(values))})", values)
+        _write_step(db, entry, phase, position, step)
+
+
+def _write_step(
+    db: sqlite3.Connection, entry: int, phase: Phase, position: int, step: Step
+) -> None:
+    values = (
+        *(entry, phase, position, step.kind, raw(step.source), raw(step.target)),
+        *_photo_columns(step.photo),
+        *(step.before, step.after, raw(step.temporary) if step.temporary else None),
+        *_photo_columns(step.arrived),
+    )
+    db.execute(f"INSERT INTO steps VALUES ({', '.join('?' * len(values))})", values)
 
 
 def _set_state(db: sqlite3.Connection, entry: Entry, state: State, error: str | None) -> None:

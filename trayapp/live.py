@@ -24,7 +24,7 @@ from trayapp.owner import Owner
 from trayapp.paths import Paths
 from trayapp.photo import Entry, Verdict
 from trayapp.pipeline import Pipeline
-from trayapp.settings import Model, Settings
+from trayapp.settings import Model, Settings, SettingsError
 from trayapp.settings_file import SettingsFile
 from trayapp.settle import Settle
 from trayapp.steps import look
@@ -189,7 +189,7 @@ class Live:
             self._next_recovery = now + RECOVER_SECONDS
             for entry in self.filing.recover():
                 logger.info("entry %s, left half-done, is now %s", entry.id, entry.state)
-        more = not self.pipeline.paused and self.inbox.tick(now)
+        more = self.inbox.tick(now)
         self._tell_problem(now)
         self.pipeline.step(0.0 if more else TICK_SECONDS)
         self._tell_tray()
@@ -270,7 +270,10 @@ class Live:
 
     def _remember_paused(self, paused: bool) -> None:
         if self._settings.startup.paused != paused:
-            self.settings_file.change("startup.paused", paused)
+            try:
+                self.settings_file.change("startup.paused", paused)
+            except SettingsError as error:  # the file is broken; it pauses all the same
+                logger.warning("%s", error)
 
     def _sort_existing(self) -> None:
         for path in self.notes.existing(self.root):

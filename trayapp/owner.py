@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+SWEEP_SECONDS = 60.0
 
 
 class Owner:
@@ -18,8 +21,9 @@ class Owner:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder = folder
         self.name = secrets.token_hex(8)
+        self._folder = folder
+        self._sweep()
         self._lock = FileLock(self._file(self.name))
         self._lock.acquire(timeout=0)
 
@@ -38,6 +42,13 @@ class Owner:
         lock.release()
         file.unlink(missing_ok=True)
         return True
+
+    def _sweep(self) -> None:
+        """Locks of killed processes go; young ones may be about to be taken."""
+        for file in self._folder.glob("owner-*.lock"):
+            with suppress(OSError):
+                if time.time() - file.stat().st_mtime > SWEEP_SECONDS:
+                    self.is_gone(file.stem.removeprefix("owner-"))
 
     def close(self) -> None:
         self._lock.release()

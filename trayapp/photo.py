@@ -20,6 +20,7 @@ SUFFIXES = frozenset({
     ".avif", ".heic", ".heif",
 })
 # fmt: on
+SIDECARS = frozenset({".xmp", ".aae"})
 
 
 class BeartrayError(Exception):
@@ -89,13 +90,18 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What shall happen to one photo. `folder` is where it goes (None: it stays in place)."""
+    """What shall happen to one photo.
+
+    `folder` is where it goes (None: it stays in place); it is made if need be, but not `base`,
+    which may be on a disk that is not connected.
+    """
 
     photo: Photo
     verdict: Verdict
     action: Action
     folder: Path | None
     tags: tuple[str, ...] = ()
+    base: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from trayapp.settings import Sort
 from trayapp.settle import Settle
 from trayapp.steps import ChangedError
 from trayapp.tell import Filed, Gather, Left, Notice, Trouble
-from trayapp.watch import Gone, Seen
+from trayapp.watch import Gone, Seen, is_sidecar
 
 logger = logging.getLogger(__name__)
 
@@ -164,6 +164,9 @@ class Pipeline:
             except JournalError as error:
                 self._stuck(error, photo)
                 return
+            if is_sidecar(photo.path):
+                self._follow(photo.path)
+                continue
             if photo.path in self._asked or (known and known != "unreadable"):
                 continue
             self._asked[photo.path] = photo
@@ -236,6 +239,16 @@ class Pipeline:
             self._told.pop(photo.path, None)
             self.problem = None
             self.gather.add(Filed(entry), self._now())
+
+    def _follow(self, sidecar: Path) -> None:
+        """A sidecar that came after its photo was filed goes where the photo went."""
+        try:
+            if entry := self._filing.follow(sidecar):
+                logger.info("%s followed its photo to %s", sidecar, entry.destination.parent)
+        except JournalError as error:
+            self._say_problem(str(error))
+        except BeartrayError as error:
+            self._trouble(sidecar, str(error))
 
     def _current_batch(self) -> int | None:
         quiet = self._now() - self._last_filed > BATCH_SECONDS

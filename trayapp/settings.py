@@ -99,6 +99,7 @@ def parse(text: str, name: str) -> Settings:
             raise SettingsError(f"{name}: {key}: no such section; {_allowed_keys(key, hints)}")
         sections[key] = _section(hints[key], values, f"{name}: {key}")
     settings = Settings(**sections)
+    _check_folder(settings.folder.path, f"{name}: folder.path")
     _check_template(settings.sort.subfolder, f"{name}: sort.subfolder")
     return settings
 
@@ -193,6 +194,16 @@ def _section(kind: type[Struct], values: object, where: str) -> Struct:
             allowed = _allowed(hints[key])
             raise SettingsError(f"{where}.{key}: found {value!r}; allowed: {allowed}") from None
     return kind(**good)
+
+
+def _check_folder(path: str, where: str) -> None:
+    """A login item has no folder of its own that a relative path could start from."""
+    try:
+        good = not path or ("\0" not in path and Path(path).expanduser().is_absolute())
+    except RuntimeError:  # ~nobody
+        good = False
+    if not good:
+        raise SettingsError(f"{where}: found {path!r}; allowed: a full path, or one from ~")
 
 
 def _check_template(template: str, where: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from trayapp import tags
+from trayapp.disk import being_written
 from trayapp.photo import BeartrayError, Entry, NotAPhotoError, Photo, Plan
 
 Kind = Literal["move", "copy", "remove", "write", "tag"]
@@ -69,7 +70,7 @@ def steps_of(plan: Plan) -> Iterator[tuple[Step, ...]]:
     assert plan.folder is not None
     kind: Kind = "move" if plan.action == "move" else "copy"
     source = plan.photo.path
-    companions = [(path, Photo.at(path)) for path in sidecars(source)]
+    companions = [(path, Photo.at(path)) for path in sidecars(source) if not being_written(path)]
     for name in _names(source.name):
         targets = [(source, plan.photo, plan.folder / name)]
         targets += [
@@ -106,6 +107,13 @@ def undo_steps(entry: Entry, steps: Sequence[Step]) -> Iterator[Step]:
         yield Step("move", source, target, photo)
 
 
+def follow_step(entry: Entry, sidecar: Path) -> Step:
+    """The step that takes a sidecar that came late to where its photo was filed."""
+    name = _companion_name(sidecar.name, entry.path, entry.destination.name)
+    kind: Kind = "move" if entry.action == "move" else "copy"
+    return Step(kind, sidecar, entry.destination.with_name(name), Photo.at(sidecar))
+
+
 def inverse(steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps that take `steps`, all carried out, back again."""
     return tuple(_inverse(step) for step in steps)
@@ -137,7 +145,10 @@ def _tag_steps(plan: Plan) -> tuple[Step, ...]:
     beside = [path for path in sidecars(photo) if path.name.casefold() == sidecar.name.casefold()]
     sidecar = beside[0] if beside else sidecar
     before = sidecar.read_bytes() if beside else None
-    after = tags.merge_xmp(before, plan.tags)
+    try:
+        after = tags.merge_xmp(before, plan.tags)
+    except tags.TagError as error:
+        raise tags.TagError(f"{sidecar}: {error}") from None
     steps = [Step("write", photo, sidecar, plan.photo, before, after)]
     system = tags.read_system_tags(photo)
     added = tags.add_system_tags(system, plan.tags)

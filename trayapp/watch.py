@@ -16,7 +16,7 @@ from watchdog import events
 from watchdog.observers import Observer
 from watchdog.observers.polling import PollingObserver
 
-from trayapp.photo import SUFFIXES, BeartrayError
+from trayapp.photo import SIDECARS, SUFFIXES, BeartrayError
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,11 @@ class Gone:
 Report = Callable[[Seen | Gone], None]
 
 
+def is_sidecar(path: Path) -> bool:
+    """Whether a name is that of a file that may belong to a photo."""
+    return path.suffix.lower() in SIDECARS and not path.name.startswith(".")
+
+
 def is_wanted(path: Path, ignore: list[str]) -> bool:
     """Whether a name is that of a photo to look at: not hidden, not ignored, a picture's ending."""
     name = path.name
@@ -57,20 +62,25 @@ def is_wanted(path: Path, ignore: list[str]) -> bool:
     )
 
 
-def scan(root: Path, recursive: bool, skip: Callable[[Path], bool]) -> Iterator[Path]:
+def scan(
+    root: Path,
+    recursive: bool,
+    skip: Callable[[Path], bool],
+    closed: Callable[[OSError], None] = lambda error: logger.warning("%s", error),
+) -> Iterator[Path]:
     """Every file below `root`, following no link; folders for which `skip` is true are left out.
 
-    Raises `OSError` when `root` itself cannot be read; a folder below it is passed over.
+    Raises `OSError` when `root` itself cannot be read; for a folder below it `closed` is told.
     """
     folders = [root]
     while folders:
         folder = folders.pop()
         try:
             entries = list(os.scandir(folder))
-        except OSError:
+        except OSError as error:
             if folder == root:
                 raise
-            logger.warning("cannot look into %s", folder)
+            closed(error)
             continue
         for entry in entries:
             path = folder / entry.name
@@ -88,6 +98,7 @@ class Watcher:
 
     def __init__(self, root: Path, *, recursive: bool, kind: str, report: Report) -> None:
         self._root, self._recursive, self._report = root, recursive, report
+        self._real = root.resolve()  # the system does not watch through a link
         self.degraded: str | None = None
         self._identity = _identity(root)
         self._lost = False
@@ -122,7 +133,7 @@ class Watcher:
     def _start(self, observer: Any) -> None:
         self._observer = observer
         try:
-            observer.schedule(_Handler(self._on_event), str(self._root), recursive=self._recursive)
+            observer.schedule(_Handler(self._on_event), str(self._real), recursive=self._recursive)
             observer.start()
         except BaseException:
             self.stop()
@@ -131,16 +142,21 @@ class Watcher:
     def _on_event(self, event: events.FileSystemEvent) -> None:
         source, target = _text(event.src_path), _text(event.dest_path)
         if event.is_directory:
-            self._lost |= event.event_type == "deleted" and Path(source) == self._root
+            self._lost |= event.event_type == "deleted" and Path(source) == self._real
         elif event.event_type == "moved":
             if target:
-                self._report(Seen(Path(target), complete=True))
+                self._report(Seen(self._path(target), complete=True))
             else:
-                self._report(Gone(Path(source)))
+                self._report(Gone(self._path(source)))
         elif event.event_type == "deleted":
-            self._report(Gone(Path(source)))
+            self._report(Gone(self._path(source)))
         elif event.event_type in ("created", "modified", "attrib", "closed"):
-            self._report(Seen(Path(source), complete=event.event_type == "closed"))
+            self._report(Seen(self._path(source), complete=event.event_type == "closed"))
+
+    def _path(self, name: str) -> Path:
+        """As the person names the folder."""
+        path = Path(name)
+        return self._root / path.relative_to(self._real) if self._root != self._real else path
 
 
 class _Handler(events.FileSystemEventHandler):

@@ -76,6 +76,7 @@ def _run_killed(place: Path, action: str, out: Path, call: str, number: int) -> 
     for folder in (place / "home", place / "inbox", out):
         shutil.rmtree(folder, ignore_errors=True)
     make_tree(place / "inbox", {**PHOTOS, **SIDECARS})
+    out.mkdir()
     workload = (sys.executable, "-S", "-B", "-m", "tests.crash.workload")
     done = subprocess.run(
         [

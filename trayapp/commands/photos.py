@@ -17,7 +17,9 @@ from trayapp.commands import terminal
 from trayapp.commands.sorting import Sorting
 from trayapp.decide import filed_folders
 from trayapp.engine.pool import Pool
-from trayapp.filing import UndoError
+from trayapp.errors import explain
+from trayapp.errors import explain
+from trayapp.filing import HalfDoneError, UndoError
 from trayapp.photo import BeartrayError, Entry, Verdict
 from trayapp.settings import Settings
 from trayapp.tell import arrow, percent
@@ -32,17 +34,17 @@ def classify(
 ) -> int:
     """Say what photos show; moves nothing."""
     settings = terminal.load_settings()
-    status = 0
+    status, closed = 0, list[OSError]()
     with closing(_engine(settings)) as pool:
-        for path, verdict in pool.classify(_expand(paths, settings)):
+        for path, verdict in pool.classify(_expand(paths, settings, closed)):
             status |= verdict.reason == "unreadable"
             if json:
                 terminal.say_json(_verdict_row(path, verdict))
             elif verdict.reason == "unreadable":
-                terminal.warn(f"{path}: {verdict.error}")
+                terminal.warn(terminal.about(path, verdict.error or "unreadable"))
             else:
                 terminal.say(f"{path}: {_words(verdict)}")
-    return status
+    return status | _name_closed(closed)
 
 
 def sort(
@@ -66,15 +68,15 @@ def sort(
     if action is not None:
         rules = structs.replace(rules, action=action)
     if to is not None:
-        rules = structs.replace(rules, destination=str(terminal.absolute(to)))
+        rules = structs.replace(rules, destination=str(_destination(to, dry_run)))
     labels = catalog.labels(catalog.find(settings.model.package, terminal.paths()))
-    skip = filed_folders(rules, root, labels)
-    wanted = [
-        path for path in scan(root, recursive, skip) if is_wanted(path, settings.folder.ignore)
-    ]
+    skip, closed = filed_folders(rules, root, labels), list[OSError]()
+    found = scan(root, recursive, skip, closed.append)
+    wanted = [path for path in found if is_wanted(path, settings.folder.ignore)]
     with closing(_engine(settings)) as pool, terminal.open_books() as books:
         sorting = Sorting(books, rules, root, dry_run=dry_run, json=json)
-        return sorting.run(pool.classify(sorted(wanted)), len(wanted))
+        status = sorting.run(pool.classify(sorted(wanted)), len(wanted))
+    return status | _name_closed(closed)
 
 
 def history(
@@ -124,7 +126,7 @@ def undo(
         for entry in entries:
             try:
                 undone = books.filing.undo(entry)
-            except UndoError as error:
+            except (UndoError, HalfDoneError) as error:
                 terminal.warn(str(error))
                 status = 1
                 continue
@@ -148,19 +150,42 @@ def entry_row(entry: Entry) -> dict[str, object]:
     }
 
 
+def _destination(to: Path, dry_run: bool) -> Path:
+    """A folder that is named for this run may be made for it."""
+    folder = terminal.absolute(to)
+    if not dry_run:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BeartrayError(f"{folder} cannot be used: {explain(error)}") from None
+    return folder
+
+
 def _engine(settings: Settings) -> Pool:
     catalog.find(settings.model.package, terminal.paths())  # says at once what is wrong with it
     return catalog.start_engine(settings.model, terminal.paths())
 
 
-def _expand(paths: list[Path], settings: Settings) -> Iterator[Path]:
-    """Folders become the photos in them; a file is looked at whatever its name."""
+def _expand(paths: list[Path], settings: Settings, closed: list[OSError]) -> Iterator[Path]:
+    """Folders become the photos in them; a file is looked at whatever its name. Folders that
+    cannot be looked into are added to `closed`.
+    """
     for path in paths:
         if not path.is_dir() or path.is_symlink():
             yield path
             continue
-        inside = scan(path, True, lambda _: False)
-        yield from sorted(p for p in inside if is_wanted(p, settings.folder.ignore))
+        inside = scan(path, True, lambda _: False, closed.append)
+        try:
+            yield from sorted(p for p in inside if is_wanted(p, settings.folder.ignore))
+        except OSError as error:
+            closed.append(error)
+
+
+def _name_closed(closed: list[OSError]) -> int:
+    """Name the folders that could not be looked into; the exit status for them."""
+    for error in closed:
+        terminal.warn(explain(error))
+    return int(bool(closed))
 
 
 def _verdict_row(path: Path, verdict: Verdict) -> dict[str, object]:
