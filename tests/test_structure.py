@@ -15,7 +15,7 @@ PARTS_OF = {  # what a stage is made of, besides photo and settings
     "journal": {"database", "notes", "steps"},
     "notes": {"database"},
     "place": {"disk", "steps", "tags"},
-    "steps": {"tags"},
+    "steps": {"disk", "tags"},
     "tags": {"xmp"},
     "xmp": {"xmlsource"},
 }

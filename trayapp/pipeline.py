@@ -198,6 +198,7 @@ class Pipeline:
     def _unreadable(self, photo: Photo, verdict: Verdict) -> None:
         now = _look(photo.path)
         if now is None:
+            logger.info("%s went away before it was looked at", photo.path)
             return
         if not now.is_same_file(photo):
             self.settle.saw(photo.path, self._now(), complete=False)

@@ -34,6 +34,7 @@ SIDECARS = {
     "a.jpg.xmp": '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
     ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>',
     "b.aae": "edits",
+    "a.late": "came late",
 }
 
 

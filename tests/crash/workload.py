@@ -1,4 +1,4 @@
-"""What a crash test kills: files photos with their sidecars and takes one back.
+"""What a crash test kills: files photos and their sidecars, a late one too, and takes one back.
 
 python -m tests.crash.workload HOME INBOX ACTION DESTINATION
 """
@@ -30,6 +30,9 @@ def main() -> None:
         plan = decide(Photo.at(path), Verdict("grizzly", 0.98), sort, inbox)
         assert plan is not None
         entries.append(filing.file(plan, None))
+        late = path.with_suffix(".late")
+        if late.exists():  # a sidecar that arrives after its photo
+            filing.follow(late.rename(path.with_suffix(".xmp")))
     filing.undo(entries[-1])
     database.close()
     owner.close()
