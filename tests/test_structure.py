@@ -77,7 +77,7 @@ def test_stages_import_only_the_values_and_their_own_parts() -> None:
 
 def test_the_values_import_nothing_of_ours_but_each_other() -> None:
     assert own(PACKAGE / "photo.py") == set()
-    assert own(PACKAGE / "settings.py") <= {"photo", "paths"}
+    assert own(PACKAGE / "settings.py") <= {"files", "photo", "paths"}
 
 
 def test_only_the_top_imports_the_desktop() -> None:

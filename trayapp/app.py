@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import os
+import queue
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -40,16 +42,18 @@ class App:
     def __init__(
         self, paths: Paths, desktop: Desktop, folder: Path | None, say: Say, headless: bool
     ) -> None:
-        self._paths, self._desktop, self._say = paths, desktop, say
+        self._paths, self._desktop, self._print = paths, desktop, say
         self._notifier = None if headless else desktop.notifier(self._undo_ids)
         self._tray: Tray | None = None
-        self._ended = threading.Event()
+        # Not an Event: a signal handler may end the very thread that waits, and only this queue
+        # is made for that.
+        self._endings: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.live = Live(paths, folder, self.show, self._refresh, self.set_login_item)
         self._thread = threading.Thread(target=self._work, name="pipeline")
 
     def run(self) -> None:
         """Block until `quit`, logout or a signal; call it on the main thread."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ending_signals():
             signal.signal(number, lambda *_: self.quit())
         control = ControlServer(self._desktop.control_paths(self._paths.private), self._answer)
         control.start()
@@ -117,7 +121,7 @@ class App:
             raise BeartrayError(f"{place}: the login item cannot be changed: {error}") from None
 
     def quit(self) -> None:
-        self._ended.set()
+        self._endings.put(None)
         if self._tray is not None:
             self._tray.stop()
 
@@ -145,18 +149,22 @@ class App:
 
     def _run_front(self) -> None:
         if self._notifier is None:
-            self._ended.wait()
+            self._endings.get()
             return
         try:
             self._tray = self._desktop.tray(self, self._complain)
         except NoTrayError as error:
             self._say(f"No tray icon: {error}. Beartray works all the same.")
-            self._ended.wait()
+            self._endings.get()
             return
-        if reason := self._desktop.why_no_tray(PANEL_SECONDS):
-            self._say(f"No tray icon yet: {reason}. Beartray works all the same.")
-        if not self._ended.is_set():
+        threading.Thread(target=self._mention_no_panel, name="panel watch", daemon=True).start()
+        if self._endings.empty():
             self._tray.run()
+
+    def _mention_no_panel(self) -> None:
+        reason = self._desktop.why_no_tray(PANEL_SECONDS)
+        if reason and self._endings.empty():
+            self._say(f"No tray icon yet: {reason}. Beartray works all the same.")
 
     def _work(self) -> None:
         try:
@@ -164,12 +172,18 @@ class App:
         finally:
             self.quit()
 
+    def _say(self, line: str) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the terminal may have been closed
+            self._print(line)
+
     def _refresh(self) -> None:
         if self._tray is not None:
             self._tray.refresh()
 
     def _headline(self) -> str:
         live = self.live
+        if not live.settings_file.known:
+            return "Not watching: the settings file has a mistake"
         count = live.journal.count_filed(_midnight())
         doing = "Paused" if live.paused else "Watching"
         if (seconds := live.pause_remaining) is not None:
@@ -251,6 +265,15 @@ def _hand_over(desktop: Desktop, paths: Paths) -> str:
     except NotRunningError:
         return "Beartray is running already, but does not answer; end it and try again"
     return f"Beartray is running already and watches {folder}"
+
+
+def _ending_signals() -> list[signal.Signals]:
+    """Also that the terminal was closed, except under nohup; Windows knows no such signal."""
+    found = [signal.SIGINT, signal.SIGTERM]
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
+        found.append(hangup)
+    return found
 
 
 def _midnight() -> float:

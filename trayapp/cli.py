@@ -1,12 +1,10 @@
-"""The command line: names the commands, and turns errors into one line and an exit status."""
+"""The command line: names the commands and reads their words."""
 
 from __future__ import annotations
 
-import logging
-import os
+import itertools
 import re
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -14,15 +12,10 @@ import typer
 from typer.exceptions import TyperException
 
 from trayapp import __version__
-from trayapp.app import AlreadyRunningError
 from trayapp.commands import manage, photos, running, terminal
 from trayapp.commands.doctor import doctor
-from trayapp.database import JournalError
-from trayapp.desktop.control import NotRunningError
-from trayapp.filing import UndoError
+from trayapp.commands.outcome import DONE, INTERRUPTED, outcome
 from trayapp.photo import BeartrayError
-
-DONE, SOME_FAILED, USAGE, RUNNING, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def build() -> typer.Typer:
@@ -54,25 +47,25 @@ def build() -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status. Errors are one line, without a traceback."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
+    end = given.index("--") if "--" in given else len(given)  # what follows are names
+    options = [word for word in given[:end] if word != "--debug"]
+    words = [*_with_default_count(options), *given[end:]]
+    return outcome(lambda: _run(words), debug="--debug" in given[:end])
+
+
+def _run(words: list[str]) -> int | None:
     try:
-        result = build()(
-            args=_with_default_count([word for word in given if word != "--debug"]),
-            prog_name="beartray",
-            standalone_mode=False,
-        )
-        return int(result or 0)
-    except (KeyboardInterrupt, typer.Abort):
-        terminal.warn("interrupted; `beartray history` tells what was done until then")
-        return INTERRUPTED
-    except BrokenPipeError:  # `beartray history | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return SOME_FAILED
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        terminal.warn(_one_line(error))
-        return _status(error)
+        result = build()(args=words, prog_name="beartray", standalone_mode=False)
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except TyperException as error:
+        message = error.format_message().replace("Value error, ", "").rstrip(".")
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "beartray"
+        raise BeartrayError(f"{message} (see `{command} --help`)") from error
+    if result == INTERRUPTED:  # what typer makes of a Ctrl-C
+        raise KeyboardInterrupt
+    return None if result is None else int(result)
 
 
 def _start(
@@ -89,24 +82,7 @@ def _start(
 def _with_default_count(arguments: list[str]) -> list[str]:
     """`undo --last` alone means one photo; the parser knows no optional values."""
     found = []
-    for word, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, following in itertools.zip_longest(arguments, arguments[1:], fillvalue=""):
         alone = word == "--last" and not re.fullmatch(r"\d+", following)
         found.append("--last=1" if alone else word)
     return found
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, TyperException):
-        return f"beartray: {error.format_message()} (see `beartray --help`)"
-    if isinstance(error, BeartrayError | OSError):
-        return f"beartray: {error}"
-    logging.getLogger(__name__).error("unexpected", exc_info=error)
-    return f"beartray: internal error: {error!r}; run it again with --debug and report it"
-
-
-def _status(error: Exception) -> int:
-    if isinstance(error, AlreadyRunningError | NotRunningError):
-        return RUNNING
-    if isinstance(error, UndoError | JournalError | OSError):
-        return SOME_FAILED
-    return USAGE

@@ -163,9 +163,7 @@ class Live:
         self._do(self._sort_existing)
 
     def undo(self, entries: list[Entry]) -> list[Entry]:
-        """Take entries back, the newest first. Raises `UndoError` for the first that cannot be,
-        after all others were.
-        """
+        """Take entries back, newest first; `UndoError` for what cannot be, after all the rest."""
         undone, refused = [], []
         for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
             try:
@@ -181,20 +179,22 @@ class Live:
     def _turn(self) -> None:
         now = time.monotonic()
         self._carry_out_commands()
+        known = self.settings_file.known
         if self.settings_file.follow():
-            self._apply(self.settings_file.current)
+            self._apply(self.settings_file.current, by_choice=known)
         if self.resume_at is not None and now >= self.resume_at:
             self._resume()
         if now >= self._next_recovery:
             self._next_recovery = now + RECOVER_SECONDS
             for entry in self.filing.recover():
                 logger.info("entry %s, left half-done, is now %s", entry.id, entry.state)
-        more = self.inbox.tick(now)
+        # Without settings so far nobody knows which folder, nor whether to move or to copy.
+        more = self.settings_file.known and self.inbox.tick(now)
         self._tell_problem(now)
         self.pipeline.step(0.0 if more else TICK_SECONDS)
         self._tell_tray()
 
-    def _apply(self, new: Settings) -> None:
+    def _apply(self, new: Settings, by_choice: bool) -> None:
         """Put changed settings in force, and find again what was on its way."""
         old, old_root, self._settings = self._settings, self.root, new
         logger.info("settings changed")
@@ -208,7 +208,7 @@ class Live:
         if new.notify != old.notify:
             self.pipeline.gather = Gather(new.notify.mode)
         if (new.model, new.folder, new.sort) != (old.model, old.folder, old.sort):
-            self._rebuild(chosen=self.root != old_root)
+            self._rebuild(chosen=by_choice and self.root != old_root)
 
     def _rebuild(self, chosen: bool) -> None:
         self.inbox.close()
@@ -287,10 +287,10 @@ class Live:
         self._told_problem = problem
 
     def _tell_tray(self) -> None:
-        shown = (self.problem, self.pipeline.paused, self.pipeline.working, self.root)
-        newest = self.journal.history(1)
-        if (shown, newest) != self._shown:
-            self._shown = (shown, newest)
+        """Also of what other processes did (`beartray undo`), and of a new day's count."""
+        doing = (self.problem, self.state, self.resume_at, self._settings, self.root)
+        before, self._shown = self._shown, (doing, self.journal.filed(5), time.localtime()[:3])
+        if self._shown != before:
             self._changed()
 
     def _close(self) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import os
 import string
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ import tomlkit
 from msgspec import Meta, Struct
 
 from trayapp import paths
+from trayapp.files import write_atomically
 from trayapp.photo import Action, BeartrayError
 
 TEMPLATE_FIELDS = ("label", "year", "month", "day")
@@ -135,7 +134,7 @@ def change(file: Path, key: str, value: object) -> Settings:
     table[name] = _toml_value(value)
     text = tomlkit.dumps(document)
     settings = parse(text, str(file))
-    write_atomically(file, text.encode())
+    _write(file, text)
     return settings
 
 
@@ -156,23 +155,7 @@ def value_from_text(key: str, text: str, file: Path) -> object:
 def create(file: Path) -> None:
     """Write the documented defaults to `file` unless it is there already."""
     if not file.exists():
-        write_atomically(file, _default_text().encode())
-
-
-def write_atomically(file: Path, data: bytes) -> None:
-    """Replace `file` as a whole, readable by this user only: no reader ever sees half of it."""
-    file = file.resolve()  # a settings file that is a link (dotfiles) stays one
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        _write(file, _default_text())
 
 
 def as_dict(settings: Settings) -> dict[str, dict[str, object]]:
@@ -247,6 +230,11 @@ def _find_type(section: str, name: str, file: str) -> Any:
         known = _allowed_keys(name, hints)
         raise SettingsError(f"{file}: {section}.{name}: no such key; {known}")
     return hints[name]
+
+
+def _write(file: Path, text: str) -> None:
+    """A settings file that is a link, as people's dotfiles are, stays one."""
+    write_atomically(file.resolve(), text.encode(), 0o600)
 
 
 def _text_or_default(file: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 from trayapp import settings
@@ -12,12 +13,17 @@ logger = logging.getLogger(__name__)
 
 
 class SettingsFile:
-    """The settings in force, and what is wrong with the file as it is now, if anything."""
+    """The settings in force, and what is wrong with the file as it is now, if anything.
+
+    `known` is false until the file could be read once: then `current` are only the defaults.
+    """
 
     def __init__(self, file: Path) -> None:
         self.file = file
         self.current = Settings()
+        self.known = False
         self.problem: str | None = None
+        self._changing = threading.Lock()
         self._version: tuple[int, int, int] | None = None
         self.follow()
 
@@ -33,12 +39,14 @@ class SettingsFile:
             self._say(str(error))
             return False
         self._say(None)
+        self.known = True
         changed, self.current = found != self.current, found
         return changed
 
     def change(self, key: str, value: object) -> None:
         """Write one key; `follow` then sees it. Raises `SettingsError`."""
-        settings.change(self.file, key, value)
+        with self._changing:
+            settings.change(self.file, key, value)
 
     def _look(self) -> tuple[int, int, int] | None:
         try:
@@ -49,5 +57,8 @@ class SettingsFile:
 
     def _say(self, problem: str | None) -> None:
         if problem != self.problem and problem:
-            logger.error("%s; the last good settings stay in force", problem)
+            instead = (
+                "the last good settings stay in force" if self.known else "no photo is touched"
+            )
+            logger.error("%s; %s", problem, instead)
         self.problem = problem

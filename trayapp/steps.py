@@ -71,7 +71,7 @@ def steps_of(plan: Plan) -> Iterator[tuple[Step, ...]]:
     kind: Kind = "move" if plan.action == "move" else "copy"
     source = plan.photo.path
     companions = [(path, Photo.at(path)) for path in sidecars(source) if not being_written(path)]
-    for name in _names(source.name):
+    for name in names(source.name):
         targets = [(source, plan.photo, plan.folder / name)]
         targets += [
             (path, photo, plan.folder / _companion_name(path.name, source, name))
@@ -185,7 +185,7 @@ def _stem_is_shared(photo: Path) -> bool:
         )
 
 
-def _names(name: str) -> Iterator[str]:
+def names(name: str) -> Iterator[str]:
     """The name itself, then "name (2)", "name (3)"…, shortened where it would be too long."""
     stem, suffix = Path(name).stem, Path(name).suffix
     yield name

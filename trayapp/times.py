@@ -30,7 +30,7 @@ def moment(text: str, now: datetime) -> float:
     midnight = datetime.combine(now.date(), time(), now.tzinfo)
     if word in ("today", "yesterday"):
         return (midnight - timedelta(days=word == "yesterday")).timestamp()
-    if _SPAN.fullmatch(word):
+    if _SPAN.fullmatch(word.replace(" ", "")):
         return now.timestamp() - seconds(word)
     for attempt in (text.strip(), f"{now.date()}T{text.strip()}"):
         try:

@@ -77,7 +77,7 @@ def test_bears_are_filed_rightly(classifier: OnnxClassifier) -> None:
 
 def test_bad_photos_are_said_to_be_bad(classifier: OnnxClassifier, tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
-    assert said(classifier, path) == "a.jpg is no longer there"
+    assert said(classifier, path) == "a.jpg is not there"
     path.write_bytes(b"")
     assert said(classifier, path) == "a.jpg is empty"
     assert classifier.classify(path).seen == Photo.at(path)

@@ -94,7 +94,7 @@ def test_names_that_are_no_text(tmp_path: Path, open_pool: Open) -> None:
     strange = Path(os.fsdecode(bytes(tmp_path) + b"/\xff\xfe\n.jpg"))
     assert label_of(open_pool(), strange) == "good"
     with Pool(BEARS) as pool:
-        assert error_of(pool, strange) == "���.jpg is no longer there"
+        assert error_of(pool, strange) == "���.jpg is not there"
 
 
 def test_nothing_runs_before_it_is_needed(tmp_path: Path, open_pool: Open) -> None:

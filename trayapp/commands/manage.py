@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -15,8 +17,8 @@ from trayapp.engine import EngineError
 from trayapp.engine.package import ModelPackage
 from trayapp.paths import default_folder
 
-model = typer.Typer(help="The installed models.", no_args_is_help=True)
-config = typer.Typer(help="The settings file.", no_args_is_help=True)
+model = typer.Typer(help="The installed models.")
+config = typer.Typer(help="The settings file.")
 
 Name = Annotated[str | None, typer.Argument(help="The one in use, if left out.")]
 
@@ -25,7 +27,11 @@ Name = Annotated[str | None, typer.Argument(help="The one in use, if left out.")
 def list_(json: Json = False) -> int:
     """The installed models; * marks the one in use."""
     current = terminal.load_settings().model.package
-    for name, folder in catalog.installed(terminal.paths()).items():
+    models = catalog.installed(terminal.paths())
+    if current not in models:  # used from where it lies
+        with suppress(EngineError):
+            models[current] = catalog.find(current, terminal.paths())
+    for name, folder in models.items():
         labels = list(catalog.labels(folder))
         if json:
             row = {"name": name, "used": name == current, "labels": labels, "path": str(folder)}
@@ -45,8 +51,8 @@ def info(name: Name = None, json: Json = False) -> int:
         return 0
     terminal.say(f"{package.name} ({folder})")
     for key, value in card.items():
-        if key != "name" and value not in (None, "", {}, []):
-            terminal.say(f"  {key}: {value}")
+        if key != "name" and value not in (None, "", {}, ()):
+            terminal.say(f"  {key}: {_words(value)}")
     return 0
 
 
@@ -86,11 +92,12 @@ def show(json: Json = False) -> int:
         return 0
     import tomlkit
 
-    terminal.say(tomlkit.dumps(settings.as_dict(found)).rstrip())
+    for line in tomlkit.dumps(settings.as_dict(found)).splitlines():
+        terminal.say(line)
     return 0
 
 
-@config.command("set")
+@config.command("set", context_settings={"ignore_unknown_options": True})  # such as -1
 def set_(
     key: Annotated[str, typer.Argument(help="Such as sort.action or folder.path.")],
     value: Annotated[str, typer.Argument(help="Text, a number, true or false, or TOML.")],
@@ -104,6 +111,14 @@ def set_(
     shown = found if found != "" or key != "folder.path" else default_folder()
     terminal.say(f"{key} = {shown}")
     return 0
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items())
+    if isinstance(value, list | tuple):
+        return ("; " if value and isinstance(value[0], Mapping) else ", ").join(map(_words, value))
+    return str(value)
 
 
 def _load(name: str | None) -> tuple[ModelPackage, Path]:

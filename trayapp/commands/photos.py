@@ -18,7 +18,6 @@ from trayapp.commands.sorting import Sorting
 from trayapp.decide import filed_folders
 from trayapp.engine.pool import Pool
 from trayapp.errors import explain
-from trayapp.errors import explain
 from trayapp.filing import HalfDoneError, UndoError
 from trayapp.photo import BeartrayError, Entry, Verdict
 from trayapp.settings import Settings
@@ -118,14 +117,16 @@ def undo(
             entries = books.journal.last_batch()
         elif since is not None:
             start = times.moment(since, datetime.now().astimezone())
-            entries = books.journal.filed(since=start)
+            # `history` rounds times to microseconds; its first photo is meant, too.
+            entries = books.journal.filed(since=start - 1e-6)
         else:
             entries = books.journal.filed(last or 1)
         if not entries:
             terminal.warn("There is nothing to undo.")
         for entry in entries:
             try:
-                undone = books.filing.undo(entry)
+                with terminal.uninterrupted():
+                    undone = books.filing.undo(entry)
             except (UndoError, HalfDoneError) as error:
                 terminal.warn(str(error))
                 status = 1

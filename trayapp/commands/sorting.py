@@ -9,17 +9,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from trayapp.commands import terminal
 from trayapp.database import JournalError
 from trayapp.decide import decide
-from trayapp.photo import BeartrayError, Entry, NotAPhotoError, Photo, Plan, Verdict
+from trayapp.errors import explain
+from trayapp.photo import BeartrayError, Photo, Plan, Verdict
 from trayapp.settings import Sort
+from trayapp.steps import look, names, steps_of
 from trayapp.tell import percent
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+State = Literal["done", "planned", "left", "known", "unreadable", "failed"]
 
 
 @dataclass
@@ -33,6 +37,7 @@ class Sorting:
     json: bool
     counts: Counter[str] = field(default_factory=Counter)
     batch: int | None = None
+    taken: set[Path] = field(default_factory=set)  # names that a dry run has promised
 
     def run(self, verdicts: Iterator[tuple[Path, Verdict]], total: int) -> int:
         """Returns the exit status: 1 when some photos could not be read or placed."""
@@ -41,43 +46,56 @@ class Sorting:
                 for path, verdict in stack.enter_context(_Progress(total)).follow(verdicts):
                     self._one(path, verdict)
         finally:
-            if not self.json:
+            if not self.json and (self.counts or not total):
                 terminal.say(self._summary())
         return 1 if self.counts["unreadable"] or self.counts["failed"] else 0
 
     def _one(self, path: Path, verdict: Verdict) -> None:
-        if verdict.reason == "unreadable":
-            self._report(path, verdict, "unreadable", error=verdict.error)
-            return
-        try:
-            photo = verdict.seen or Photo.at(path)
-            plan = decide(photo, verdict, self.rules, self.root)
-            if plan is None:
-                self._report(path, verdict, "left")
-            elif self.dry_run:
-                self._report(path, verdict, "planned", plan)
-            else:
-                entry = self.books.filing.file(plan, self.batch)
-                self.batch = entry.batch
-                self._report(path, verdict, "done", plan, entry)
-        except JournalError:
-            raise
-        except (OSError, NotAPhotoError, BeartrayError) as error:
-            self._report(path, verdict, "failed", error=str(error))
+        state: State = "unreadable"
+        destination, error = None, verdict.error
+        if verdict.reason != "unreadable":
+            try:
+                with terminal.uninterrupted():  # a photo is filed and counted, or not begun
+                    state, destination = self._file(verdict.seen or Photo.at(path), verdict)
+                    self.counts[state] += 1
+            except JournalError:
+                raise
+            except (OSError, BeartrayError) as problem:
+                state = "failed"
+                error = explain(problem) if isinstance(problem, OSError) else str(problem)
+        if error is not None:
+            self.counts[state] += 1
+        self._report(path, verdict, state, destination, error)
+
+    def _file(self, photo: Photo, verdict: Verdict) -> tuple[State, Path | None]:
+        plan = decide(photo, verdict, self.rules, self.root)
+        if plan is None:
+            return "left", None
+        if (known := _copied_before(plan)) is not None:
+            return "known", known
+        if self.dry_run:
+            return "planned", self._promise(plan)
+        entry = self.books.filing.file(plan, self.batch)
+        self.batch = entry.batch
+        return "done", entry.destination
+
+    def _promise(self, plan: Plan) -> Path:
+        """Where the photo would come to lie, after all those that were before it."""
+        offers = (steps[0].target for steps in steps_of(plan))
+        target = next(target for target in offers if target not in self.taken)
+        self.taken.add(target)
+        return target
 
     def _report(
         self,
         path: Path,
         verdict: Verdict,
-        state: str,
-        plan: Plan | None = None,
-        entry: Entry | None = None,
-        error: str | None = None,
+        state: State,
+        destination: Path | None,
+        error: str | None,
     ) -> None:
-        self.counts[state] += 1
-        destination = _destination(plan, entry)
         if error is not None:
-            terminal.warn(error if str(path.name) in error else f"{path}: {error}")
+            terminal.warn(terminal.about(path, error))
         if self.json:
             terminal.say_json(
                 {
@@ -85,13 +103,13 @@ class Sorting:
                     "destination": None if destination is None else str(destination),
                     "label": verdict.label,
                     "confidence": verdict.confidence,
-                    "action": plan.action if plan else None,
+                    "action": None if destination is None else self.rules.action,
                     "state": state,
                     "reason": verdict.reason,
                     "error": error,
                 }
             )
-        elif destination is not None:
+        elif destination is not None and state != "known":
             shown = os.path.relpath(destination, self.rules.base(self.root))
             name = path.relative_to(self.root)
             terminal.say(f"{name} → {shown}  {percent(verdict.confidence)}")
@@ -101,6 +119,8 @@ class Sorting:
         parts = [f"{self.counts['planned']} would be {verb}"] if self.dry_run else []
         parts = parts or [f"{self.counts['done']} {verb}"]
         parts.append(f"{self.counts['left']} not recognised and left in place")
+        if self.counts["known"]:
+            parts.append(f"{self.counts['known']} copied before")
         if problems := self.counts["unreadable"] + self.counts["failed"]:
             parts.append(f"{problems} could not be read or placed")
         hint = "; `beartray undo --batch` takes them back" if self.counts["done"] else ""
@@ -147,13 +167,19 @@ def _bar() -> Progress:
         Rate(),
         progress.TimeRemainingColumn(),
         console=Console(stderr=True),
-        redirect_stdout=sys.stdout.isatty(),  # lines above the bar; what is piped stays piped
+        redirect_stdout=sys.stdout is not None
+        and sys.stdout.isatty(),  # lines above the bar; what is piped stays piped
     )
 
 
-def _destination(plan: Plan | None, entry: Entry | None) -> Path | None:
-    if entry is not None:
-        return entry.destination
-    if plan is None:
+def _copied_before(plan: Plan) -> Path | None:
+    """The copy that an earlier run made, so that sorting once more does not make a second one."""
+    if plan.action != "copy" or plan.folder is None:
         return None
-    return plan.photo.path if plan.folder is None else plan.folder / plan.photo.path.name
+    for name in names(plan.photo.path.name):
+        there = look(plan.folder / name)
+        if there is None:
+            return None
+        if there.looks_like(plan.photo):
+            return there.path
+    return None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from typing import TextIO
 
 from trayapp import settings
 from trayapp.database import Database
+from trayapp.engine import printable
 from trayapp.filing import Filing
 from trayapp.journal import Journal
 from trayapp.notes import Notes
@@ -20,14 +23,26 @@ from trayapp.owner import Owner
 from trayapp.paths import Paths
 from trayapp.settings import Settings
 
+# A name may hold line breaks, terminal codes and bytes that are no text; no terminal gets them.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
 
 def say(line: str) -> None:
-    _write(sys.stdout, line)
+    """One line on stdout, whatever names are in it."""
+    _write(sys.stdout, _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], line))
 
 
 def warn(line: str) -> None:
-    """On stderr, as one line."""
-    _write(sys.stderr, " ".join(line.splitlines()))
+    """One line on stderr."""
+    _write(sys.stderr, _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], line))
+
+
+def about(path: Path, error: str) -> str:
+    """`error` with the photo's whole path, where so far it begins with its name or has none."""
+    for name in (path.name, printable(path.name)):
+        if error.startswith(name):
+            return f"{path}{error.removeprefix(name)}"
+    return error if str(path) in error else f"{path}: {error}"
 
 
 def say_json(row: dict[str, object]) -> None:
@@ -69,6 +84,19 @@ def open_books() -> Iterator[Books]:
             database.close()
     finally:
         owner.close()
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C has its effect at the end of the block; for the main thread, and short blocks."""
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if heard:
+            raise KeyboardInterrupt
 
 
 def absolute(path: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
 
-from trayapp.desktop.files import write_atomically
+from trayapp.files import write_atomically
 
 LABEL = "io.github.beartray"
 

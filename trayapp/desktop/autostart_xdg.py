@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from trayapp.desktop.files import write_atomically
+from trayapp.files import write_atomically
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 _STRING_ESCAPES = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}

@@ -20,8 +20,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from trayapp.desktop.files import write_atomically
 from trayapp.desktop.sockets import ControlPaths, limit_waiting, listen, make_private
+from trayapp.files import write_atomically
 from trayapp.photo import BeartrayError
 
 __all__ = ["ControlPaths", "ControlServer", "NotRunningError", "SingleInstance", "send"]

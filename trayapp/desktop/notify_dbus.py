@@ -94,7 +94,15 @@ class DBusNotifier:
         if action != UNDO:
             self._undo[number] = undo
             return
+        self._bus.spawn(lambda: self._take_away(number))
         threading.Thread(target=self._take_back, args=(undo,), name="undo", daemon=True).start()
+
+    async def _take_away(self, number: int) -> None:
+        """What it says is about to be untrue; some services leave it on the screen."""
+        try:
+            await self._bus.method(SERVER, "CloseNotification", "u", [number])
+        except BusCallError as error:  # it is closed already
+            logger.debug("notification %s: %s", number, error)
 
     def _take_back(self, undo: tuple[int, ...]) -> None:
         try:

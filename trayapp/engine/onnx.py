@@ -148,7 +148,7 @@ def _unreadable(error: str) -> Verdict:
 
 def _cannot_open(name: str, error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return f"{name} is no longer there"
+        return f"{name} is not there"
     if isinstance(error, PermissionError):
         return f"{name} may not be read: permission denied"
     if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):  # put there just now

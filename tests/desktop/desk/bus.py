@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tests.desktop.desk.processes import Processes, wait_until
@@ -13,7 +14,7 @@ BARE = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuratio
   <type>session</type>
   <listen>{address}</listen>
   <auth>EXTERNAL</auth>
-  {services}
+  <servicedir>{services}</servicedir>
   <policy context="default">
     <allow send_destination="*" eavesdrop="true"/>
     <allow eavesdrop="true"/>
@@ -21,19 +22,26 @@ BARE = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuratio
   </policy>
 </busconfig>
 """
+SERVICES = Path("/usr/share/dbus-1/services")
 DO_NOT_QUEUE = 4
 PRIMARY_OWNER = 1
 
 
 class PrivateBus:
-    """A running dbus-daemon at `address`. With `services`, it starts what is installed."""
+    """A running dbus-daemon at `address`; it starts these installed `services` when asked.
 
-    def __init__(self, folder: Path, processes: Processes, services: bool = False) -> None:
+    No others: a file manager of this machine would take what a test wants to see.
+    """
+
+    def __init__(self, folder: Path, processes: Processes, *services: str) -> None:
         socket = folder / "bus"
         self.address = f"unix:path={socket}"
         config = folder / "bus.conf"
-        element = "<standard_session_servicedirs/>" if services else ""
-        config.write_text(BARE.format(address=self.address, services=element))
+        offered = folder / "services"
+        offered.mkdir()
+        for name in services:
+            shutil.copy(SERVICES / f"{name}.service", offered)
+        config.write_text(BARE.format(address=self.address, services=offered))
         processes.environ["DBUS_SESSION_BUS_ADDRESS"] = self.address
         self._processes = processes
         self._daemon = processes.start(

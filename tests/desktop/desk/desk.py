@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageChops, PngImagePlugin
@@ -50,8 +51,11 @@ DUNST = """[global]
 class Desk:
     """A desktop that somebody sits at: look (`screenshot`), point (`open_menu`), type (`keys`)."""
 
-    def __init__(self, folder: Path, shots: Path) -> None:
-        """Start it under `folder`; screenshots go to `shots`. Skips without the programs."""
+    def __init__(self, folder: Path, shots: Path, *services: str) -> None:
+        """Start it under `folder`; screenshots go to `shots`. Skips without the programs.
+
+        The bus starts the `services` named, and Xfce's settings, when they are asked for.
+        """
         require_programs(*PROGRAMS)
         self.folder, self._shots = folder, shots
         self.home, self.config = folder / "home", folder / "config"
@@ -60,7 +64,7 @@ class Desk:
         self._processes = Processes(self._environment(), folder / "logs")
         self._watch: SessionBus | None = None
         try:
-            self._start()
+            self._start(services)
         except BaseException:
             self.close()
             raise
@@ -98,9 +102,17 @@ class Desk:
 
     def restart_panel(self) -> None:
         """As after a crash of the panel."""
+        self.stop_panel()
+        self.start_panel()
+
+    def stop_panel(self) -> None:
+        """Take the panel away, as before it has come up at login."""
         self._processes.stop(self._panel_process)
         wait_until(lambda: not self._bus_has_watcher(), "the panel was gone")
-        self._start_panel()
+
+    def start_panel(self) -> None:
+        self._panel_process = self.start("xfce4-panel", "--disable-wm-check")
+        wait_until(self._bus_has_watcher, "the panel's tray was there", 20.0)
 
     def logout(self) -> None:
         """End the session bus under everything."""
@@ -162,6 +174,41 @@ class Desk:
             self.keys("Return" if last else "Right")
             lines = able[place].lines
 
+    def wait_for_notices(self, count: int) -> None:
+        """Wait until so many notifications are on the screen."""
+        what = f"{count} notifications were seen"
+        wait_until(lambda: self.dunst("count", "displayed").strip() == str(count), what)
+
+    def press_button_of_notice(self) -> None:
+        """Press the first button of the newest notification."""
+        self.dunst("action", "0")
+
+    def dunst(self, *arguments: str) -> str:
+        """What the notification service answers to `dunstctl ARGUMENTS…`."""
+        done = self.run("dunstctl", *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def answer_folder_dialog(self, title: str, folder: Path) -> None:
+        """Type a folder's path into a GTK folder dialog and confirm it."""
+        window = self.window(title)
+        self.type(f"{folder}/")  # GTK opens a line to type in at the first slash
+
+        def closed() -> bool:
+            if window in self.windows(title):
+                self.keys("Return")
+            return window not in self.windows(title)
+
+        wait_until(closed, "the folder was chosen")
+
+    def stub(self, name: str) -> Callable[[], list[str]]:
+        """Put a program in the place of another that notes its arguments; the answer reads them."""
+        noted = self.folder / f"{name}.noted"
+        program = self.programs / name
+        program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> "{noted}"\n')
+        program.chmod(0o755)
+        return lambda: noted.read_text().splitlines() if noted.exists() else []
+
     def menu(self) -> tuple[MenuLine, ...]:
         """The menu's lines, without opening it."""
         return self.panel().lines()
@@ -219,9 +266,9 @@ class Desk:
             "XDG_SESSION_TYPE": "x11",
         }
 
-    def _start(self) -> None:
+    def _start(self, services: tuple[str, ...]) -> None:
         self._start_screen()
-        self._bus = PrivateBus(self.folder / "run", self._processes, services=True)
+        self._bus = PrivateBus(self.folder / "run", self._processes, "org.xfce.Xfconf", *services)
         self._watch = self._bus.connect()
         self.start("openbox")
         channels = self.config / "xfce4" / "xfconf" / "xfce-perchannel-xml"
@@ -231,7 +278,7 @@ class Desk:
         rules.parent.mkdir()
         rules.write_text(DUNST)
         self.start("dunst")
-        self._start_panel()
+        self.start_panel()
         watch = self._watch
         wait_until(
             lambda: watch.has_owner("org.freedesktop.Notifications"), "dunst was there", 15.0
@@ -243,10 +290,6 @@ class Desk:
         self.start("Xvfb", "-displayfd", "1", "-screen", "0", size, "-nolisten", "tcp")
         number = wait_until(lambda: re.findall(r"^(\d+)$", self.log("Xvfb"), re.M), "Xvfb was up")
         self.environ["DISPLAY"] = f":{number[0]}"
-
-    def _start_panel(self) -> None:
-        self._panel_process = self.start("xfce4-panel", "--disable-wm-check")
-        wait_until(self._bus_has_watcher, "the panel's tray was there", 20.0)
 
     def _bus_has_watcher(self) -> bool:
         assert self._watch is not None

@@ -1,0 +1,172 @@
+"""The real program on a virtual desktop, and what a person sees of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tests.desktop.desk import Desk, wait_until
+from tests.helpers import picture
+from tests.program import COLOURS
+
+BROWN, GREY = (0x8A, 0x5A, 0x33), (0x8D, 0x8D, 0x92)
+BLUE, RED = (0x1F, 0x6F, 0xD6), (0xD9, 0x2B, 0x1F)
+LABELS = {"grizzly": (255, 0, 0), "black": (0, 255, 0), "teddy": (0, 0, 255), "none": (9, 9, 9)}
+COMMENT = "# my own words"
+
+
+class RealApp:
+    """Beartray with a home of its own on a desk; its model knows red, green and blue pictures."""
+
+    def __init__(self, desk: Desk, model: str | Path = COLOURS) -> None:
+        self.desk = desk
+        self.inbox = desk.home / "Pictures" / "Inbox"
+        self.inbox.mkdir(parents=True)
+        self.home = desk.folder / "beartray"
+        self.home.mkdir()
+        self.settings = self.home / "settings.toml"
+        self.configure(self.inbox, model)
+        desk.environ["BEARTRAY_HOME"] = str(self.home)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._heard = 0
+
+    def configure(self, folder: Path, model: str | Path = COLOURS) -> None:
+        written = f"{COMMENT}\n[folder]\npath = {json.dumps(str(folder))} # the card\n"
+        self.settings.write_text(f"{written}[model]\npackage = {json.dumps(str(model))}\n")
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start it; what it says goes to the desk's log "app"."""
+        self.process = self.desk.python("-m", "trayapp", *arguments)
+        return self.process
+
+    def start_and_wait(self) -> None:
+        """Start it and wait until there is an icon, a menu and an engine."""
+        process = self.start()
+        self.desk.wait_for_icon()
+        what = f"the engine was ready; {self.desk.log()}"
+        wait_until(lambda: self.status().get("engine") == "ready", what, 20.0)
+        assert process.poll() is None
+
+    def command(self, *arguments: str, status: int = 0) -> str:
+        """Run one command on this desktop; its output, both streams."""
+        done = self.desk.run(sys.executable, "-m", "trayapp", *arguments)
+        assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
+        return done.stdout + done.stderr
+
+    def status(self) -> dict[str, Any]:
+        done = self.desk.run(sys.executable, "-m", "trayapp", "status", "--json")
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+
+    def log(self) -> str:
+        return (self.home / "log" / "beartray.log").read_text()
+
+    def drop(self, name: str, label: str = "grizzly", folder: Path | None = None) -> Path:
+        """A photo of `label` appears in the inbox, as if moved there."""
+        path = (folder or self.inbox) / name
+        made = picture(self.desk.folder / "camera" / name, (64, 48), LABELS[label])
+        return made.replace(path)
+
+    def tree(self, folder: Path | None = None) -> list[str]:
+        """The files in the inbox."""
+        place = folder or self.inbox
+        files = (path for path in place.rglob("*") if path.is_file())
+        return sorted(str(path.relative_to(place)) for path in files)
+
+    def wait_for_tree(self, *files: str, folder: Path | None = None) -> None:
+        what = f"the files were {sorted(files)}; {self.desk.log()}"
+        wait_until(lambda: self.tree(folder) == sorted(files) or None, what)
+
+    def labels(self) -> list[str]:
+        """The lines of the menu, those of Recent among them."""
+        lines = self.desk.menu()
+        return [line.label for top in lines for line in (top, *top.lines) if not line.separator]
+
+    def wait_for_line(self, start: str, there: bool = True) -> None:
+        what = f"a line “{start}…” was {'' if there else 'not '}in the menu"
+        wait_until(lambda: any(line.startswith(start) for line in self.labels()) is there, what)
+
+    def wait_for_icon(self, colour: tuple[int, int, int], at_least: int = 12) -> None:
+        wait_until(lambda: has(self.desk.icon(), colour, at_least), f"{colour} was in the icon")
+
+    def notices(self) -> list[str]:
+        """Wait for a notification and close what is shown; as `notices_so_far`."""
+        wait_until(lambda: int(self.desk.dunst("count", "displayed")), "a notification was seen")
+        self.desk.dunst("close-all")
+        wait_until(lambda: not int(self.desk.dunst("count", "displayed")), "they were closed")
+        return self.notices_so_far()
+
+    def notices_so_far(self) -> list[str]:
+        """Each notification that was closed since the last look, as "title: body"."""
+        (kept,) = json.loads(self.desk.dunst("history"))["data"]
+        new = sorted((one["id"]["data"], one) for one in kept if one["id"]["data"] > self._heard)
+        self._heard = new[-1][0] if new else self._heard
+        return [f"{one['summary']['data']}: {one['body']['data']}" for _, one in new]
+
+    def end(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal; fails unless it is gone within two seconds, with all its processes."""
+        assert self.process is not None
+        family = descendants(self.process.pid)
+        self.process.send_signal(number)
+        self.wait_for_the_end(family)
+
+    def wait_for_the_end(self, family: set[int]) -> None:
+        assert self.process is not None
+        assert self.process.wait(2.0) == 0, self.desk.log()
+        wait_until(lambda: not alive(family), "its processes were gone", 2.0)
+        assert "Traceback" not in self.log() + self.desk.log(), self.log() + self.desk.log()
+
+
+def descendants(pid: int) -> set[int]:
+    """The process ids of all children, and theirs."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found |= {child} | descendants(child)
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those that still run; what has ended and only waits for a parent to ask does not."""
+    return {pid for pid in pids if _state(pid) not in ("", "Z")}
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return ""
+
+
+def memory(pid: int) -> float:
+    """MB of memory that are resident."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+
+def cpu_share(pid: int, seconds: float) -> float:
+    """The share of one processor that a process uses during the next seconds."""
+    before, start = _ticks(pid), time.monotonic()
+    time.sleep(seconds)  # the span that is measured
+    used = (_ticks(pid) - before) / os.sysconf("SC_CLK_TCK")
+    return used / (time.monotonic() - start)
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def has(image: Image.Image, colour: tuple[int, int, int], at_least: int = 12) -> bool:
+    """Whether that many points of an RGB picture are of about this colour."""
+    data = image.tobytes()
+    points = zip(data[::3], data[1::3], data[2::3], strict=True)
+    near = (all(abs(a - b) < 12 for a, b in zip(one, colour, strict=True)) for one in points)
+    return sum(near) >= at_least
