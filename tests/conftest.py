@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import Tree, make_tree, read_tree
+from tests.helpers import Tree, make_tree, read_tree, skip
 
 PATIENCE_SECONDS = 3.0
 
@@ -37,6 +39,19 @@ def read_files(tmp_path: Path) -> Callable[..., dict[str, Any]]:
         return read_tree(folder)
 
     return read
+
+
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than the photos."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or memory.stat().st_dev == tmp_path.stat().st_dev:
+        skip("needs /dev/shm on a file system of its own")
+    folder = Path(tempfile.mkdtemp(dir=memory))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(autouse=True)

@@ -46,7 +46,7 @@ class Program:
 
     def try_command(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*BEARTRAY, *map(str, arguments)],
+            [*self.prefix, *BEARTRAY, *map(str, arguments)],
             env=self.environ,
             capture_output=True,
             text=True,

@@ -105,3 +105,9 @@ def test_folders_that_photos_are_filed_into_are_known(
 ) -> None:
     is_filed = filed_folders(sort, ROOT, ["grizzly", "black"])
     assert [name for name in filed + free if is_filed(ROOT / name)] == filed
+
+
+def test_a_folder_sorted_into_the_one_that_it_lies_in_is_looked_through() -> None:
+    is_filed = filed_folders(Sort(destination=str(ROOT)), ROOT / "card", ["grizzly", "black"])
+    assert not is_filed(ROOT / "card" / "day 1")
+    assert is_filed(ROOT / "grizzly")

@@ -6,14 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import make_tree, require_programs, skip
+from tests.helpers import make_tree, require_programs
 from tests.program import ROOT
 from trayapp.database import Database
 from trayapp.filing import Filing
@@ -36,17 +34,6 @@ SIDECARS = {
     "b.aae": "edits",
     "a.late": "came late",
 }
-
-
-@pytest.fixture
-def other_disk() -> Iterator[Path]:
-    """A folder on another file system than the tests' own."""
-    memory = Path("/dev/shm")
-    if not memory.is_dir() or memory.stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev:
-        skip("needs a second file system at /dev/shm")
-    folder = Path(tempfile.mkdtemp(dir=memory, prefix="beartray-test-"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("action", ["move", "copy", "tag"])

@@ -13,20 +13,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.helpers import make_tree, require_programs, wait_until
+from tests.helpers import files, make_tree, require_programs, wait_until
 from tests.program import Program
 
 pytestmark = pytest.mark.flow
 
 Photo = Callable[..., bytes]
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
 
 
 def gone(path: Path) -> Callable[[], bool]:
@@ -160,7 +152,7 @@ def test_photos_and_folders_without_permission(program: Program, inbox: Path, ph
         photo(inbox / "after.jpg")
         wait_until(gone(inbox / "after.jpg"), 10, "the next one filed")
         text = "\n".join(problems(program))
-        assert "secret.jpg could not be read" in text
+        assert "secret.jpg may not be read" in text
         assert "no permission" in text
         (inbox / "black").chmod(0o700)
         (inbox / "secret.jpg").chmod(0o600)

@@ -1,0 +1,1 @@
+"""How fast Beartray is on this machine: `python tasks.py bench [--quick] [--json]`."""

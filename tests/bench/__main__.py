@@ -1,0 +1,56 @@
+"""Measures on this machine and prints one table; nothing here fails for being slow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.bench import batch, live
+from tests.bench.figures import Figure, lines_of_json, machine, table
+from tests.bench.photos import large_photos, web_photos
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="tasks.py bench", description=__doc__)
+    options.add_argument("--quick", action="store_true", help="fewer photos: a minute")
+    options.add_argument("--json", action="store_true", help="one JSON object a line")
+    chosen = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="beartray-bench-") as scratch:
+        figures = list(measure(Path(scratch), chosen.quick))
+    if chosen.json:
+        print(json.dumps({"machine": machine()}))
+    else:
+        print(machine())
+    print("\n".join(lines_of_json(figures) if chosen.json else table(figures)))
+
+
+def measure(scratch: Path, quick: bool) -> Iterator[Figure]:
+    web, large = web_photos(scratch / "made", 300), large_photos()
+    what = f"photo of {sum(path.stat().st_size for path in web) / len(web) / 1000:.0f} kB"
+    tell("latency")
+    yield from live.latency(scratch / "latency", what, web, 8 if quick else 30, goal=True)
+    if large:
+        share = 1 if quick else 2
+        what = "photo of 8 to 24 MP"
+        yield from live.latency(scratch / "large", what, large, share * len(large), goal=False)
+    tell("rates")
+    yield from batch.rates(scratch / "rates", web, 100 if quick else 300, 1 if quick else 2)
+    tell("start")
+    yield from live.start(scratch / "start", web, 3 if quick else 7)
+    tell("idle")
+    yield from live.idle(scratch / "idle", web, 5 if quick else 20)
+    tell("filing")
+    yield from batch.journal(scratch / "journal", web, 50 if quick else 200)
+
+
+def tell(what: str) -> None:
+    if sys.stderr.isatty():
+        print(f"measuring {what} …", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""model, config, autostart and doctor: what Beartray works with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.program import COLOURS, Program
+
+pytestmark = pytest.mark.flow
+
+
+@pytest.fixture
+def mine(program: Program) -> Path:
+    """A model package of the person's own, called "mine"."""
+    return shutil.copytree(COLOURS, program.home / "models" / "mine")
+
+
+def refuses(program: Program, *words: str) -> str:
+    """The one line with which a command refuses, with status 2."""
+    done = program.try_command(*words)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
+    return done.stderr
+
+
+def test_models_are_listed_and_the_one_in_use_is_marked(program: Program, mine: Path) -> None:
+    assert program.command("model", "use", "mine") == "Using colours: grizzly, black, teddy\n"
+    listed = program.command("model", "list").splitlines()
+    assert listed == ["  bears: grizzly, black, teddy", "* mine: grizzly, black, teddy"]
+    rows = program.rows("model", "list")
+    assert [list(row) for row in rows] == [["name", "used", "labels", "path"]] * 2
+    assert [(row["name"], row["used"]) for row in rows] == [("bears", False), ("mine", True)]
+    program.command("config", "set", "model.package", str(COLOURS))
+    assert f"* {COLOURS}: grizzly, black, teddy" in program.command("model", "list")
+
+
+def test_a_model_tells_what_it_is(program: Program) -> None:
+    text = program.command("model", "info", "bears")
+    for words in ("labels: grizzly, black, teddy", "licence: ", "provenance: ", "metrics: "):
+        assert words in text
+    (row,) = program.rows("model", "info", "bears")
+    assert row["labels"] == ["grizzly", "black", "teddy"]
+    assert set(row["files"]) >= {"model.onnx"}
+    assert program.command("model", "info").startswith("colours (")
+
+
+def test_a_damaged_model_is_one_clear_line(program: Program, mine: Path, inbox: Path) -> None:
+    assert "every file is as it was published" in program.command("model", "verify", "mine")
+    (row,) = program.rows("model", "verify", "mine")
+    assert (row["name"], row["verified"]) == ("colours", True)
+    program.command("config", "set", "model.package", "mine")
+    with (mine / "model.onnx").open("ab") as stream:
+        stream.write(b"x")
+    for words in (
+        ("model", "verify", "mine"),
+        ("model", "use", "mine"),
+        ("classify", str(COLOURS / "model.json")),
+    ):
+        line = refuses(program, *words)
+        assert f"{mine}/model.onnx is damaged" in line
+        assert "copy the model package again" in line
+    (inbox / "a.jpg").touch()
+    assert "is damaged" in refuses(program, "sort", str(inbox))
+    assert (inbox / "a.jpg").exists()
+
+
+@pytest.mark.parametrize("command", ["info", "use", "verify"])
+def test_an_unknown_model(program: Program, command: str) -> None:
+    line = refuses(program, "model", command, "nope")
+    assert line == "beartray: there is no model package 'nope'; installed: bears\n"
+
+
+def test_settings_are_changed_with_the_persons_comments_kept(program: Program) -> None:
+    program.settings.unlink()
+    assert program.command("config", "path") == f"{program.settings}\n"
+    assert not program.settings.exists()
+    assert program.command("config", "set", "sort.action", "copy") == "sort.action = copy\n"
+    before = program.settings.read_text()
+    assert 'action = "copy"' in before
+    assert "# Also watch the folders inside it." in before
+    program.settings.write_text(before + "\n# my own remark\n")
+    program.command("config", "set", "model.workers", "2")
+    program.command("config", "set", "folder.ignore", '["draft*", "x y"]')
+    program.command("config", "set", "folder.path", "pictures of bears")
+    text = program.settings.read_text()
+    assert text.count("#") == before.count("#") + 1
+    (found,) = program.rows("config", "show")
+    assert found["model"]["workers"] == 2
+    assert found["folder"]["ignore"] == ["draft*", "x y"]
+    assert found["folder"]["path"] == str(Path.cwd() / "pictures of bears")
+    assert 'action = "copy"' in program.command("config", "show")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("sort.action", "mov", 'sort.action: found \'mov\'; allowed: "move" or "copy" or "tag"'),
+        ("model.workers", "0", "model.workers: found '0'; allowed: a whole number from 1 to 64"),
+        ("model.workers", "-1", "model.workers: found '-1'; allowed: a whole number from 1 to 64"),
+        ("folder.recursive", "maybe", "found 'maybe'; allowed: true or false"),
+        ("sort.subfolder", "../{label}", "allowed: folder names with {label}"),
+        ("sort.actoin", "copy", "sort.actoin: no such key; did you mean action?"),
+        ("sorting.action", "copy", "sorting: no such section; did you mean sort?"),
+        ("sort", "copy", "allowed: action, destination, subfolder, unsure"),
+    ],
+)
+def test_a_wrong_setting_is_refused(program: Program, key: str, value: str, complaint: str) -> None:
+    before = program.settings.read_text()
+    line = refuses(program, "config", "set", key, value)
+    assert line.startswith(f"beartray: {program.settings}: ")
+    assert complaint in line
+    assert program.settings.read_text() == before
+
+
+def test_start_at_login(program: Program, tmp_path: Path) -> None:
+    program.environ["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    item = tmp_path / "config" / "autostart" / "beartray.desktop"
+    assert program.command("autostart", "status") == f"Starts at login: no ({item})\n"
+    assert program.command("autostart", "on") == f"Starts at login: yes ({item})\n"
+    assert "Exec=" in item.read_text()
+    (row,) = program.rows("autostart", "status")
+    assert (row["enabled"], row["place"], bool(row["command"])) == (True, str(item), True)
+    (found,) = program.rows("config", "show")
+    assert found["startup"]["at_login"] is True
+    assert program.command("autostart", "off") == f"Starts at login: no ({item})\n"
+    assert not item.exists()
+
+
+def test_the_doctor_looks_at_everything(program: Program, inbox: Path, tmp_path: Path) -> None:
+    program.environ["XDG_CONFIG_HOME"] = str(tmp_path / "config")
+    program.configure(f"[folder]\npath = {json.dumps(str(inbox))}")
+    rows = program.rows("doctor", status=None)
+    assert [list(row) for row in rows] == [["check", "ok", "detail"]] * 8
+    assert [row["check"] for row in rows] == [
+        *("settings", "folder", "journal", "model", "watching", "tray", "login", "log")
+    ]
+    bad = {row["check"] for row in rows if not row["ok"]}
+    assert "tray" in bad, "no desktop here"
+    assert bad <= {"tray", "watching"}
+    assert list(inbox.iterdir()) == [], "it leaves nothing behind"
+
+
+def test_the_doctor_says_what_to_do(program: Program, mine: Path, inbox: Path) -> None:
+    inbox.rmdir()
+    (mine / "model.onnx").unlink()
+    program.configure(f"[folder]\npath = {json.dumps(str(inbox))}", model="mine")
+    text = program.command("doctor", status=1)
+    assert f"NOT GOOD  folder: {inbox} is not there; make it, or" in text
+    assert f"NOT GOOD  model: {mine}/model.onnx is missing: copy the model package again" in text
+    assert "good      journal: " in text
+    program.settings.write_text("[sort]\naction = 1\n")
+    text = program.command("doctor", status=1)
+    assert f"NOT GOOD  settings: {program.settings}: sort.action: found 1; allowed" in text
