@@ -103,6 +103,18 @@ class RealApp:
         wait_until(lambda: not int(self.desk.dunst("count", "displayed")), "they were closed")
         return self.notices_so_far()
 
+    def notices_until(self, word: str) -> list[str]:
+        """Close what is shown until one with `word` was among it; all since the last look."""
+        heard: list[str] = []
+
+        def listen() -> bool:
+            self.desk.dunst("close-all")
+            heard.extend(self.notices_so_far())
+            return any(word in line for line in heard)
+
+        wait_until(listen, f"a notification with “{word}” was shown")
+        return heard
+
     def notices_so_far(self) -> list[str]:
         """Each notification that was closed since the last look, as "title: body"."""
         (kept,) = json.loads(self.desk.dunst("history"))["data"]

@@ -45,9 +45,9 @@ class Stage:
         self.actions.tray = self.tray
         self.thread = threading.Thread(target=self.tray.run)
 
-    def start_panel(self) -> SessionBus:
-        """A new panel; returns the connection that it lives on."""
-        self.watcher = Watcher()
+    def start_panel(self, busy: int = 0) -> SessionBus:
+        """A new panel, deaf to the first `busy` calls; returns the connection that it lives on."""
+        self.watcher = Watcher(busy)
         connection = self.connect()
         connection.export("/StatusNotifierWatcher", self.watcher)
         own(connection, WATCHER)
@@ -264,6 +264,11 @@ def test_a_panel_that_restarts_gets_the_icon_again(stage: Stage) -> None:
     first.close()
     stage.start_panel()
     assert stage.registered().labels()[-1] == "Quit"
+
+
+def test_a_panel_that_is_too_busy_to_answer_is_asked_again(stage: Stage) -> None:
+    stage.start_panel(busy=1)
+    assert stage.start_tray().labels()[-1] == "Quit"
 
 
 def test_a_panel_that_comes_late_gets_the_icon_too(stage: Stage) -> None:

@@ -27,6 +27,7 @@ from trayapp.desktop.dbusmenu import DBusMenu
 logger = logging.getLogger(__name__)
 
 READ = PropertyAccess.READ
+REGISTER_TRIES, REGISTER_SECONDS = 30, 2.0  # a minute in all
 ITEM_PATH = "/StatusNotifierItem"
 WATCHER = Peer(
     "org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher", "org.kde.StatusNotifierWatcher"
@@ -185,12 +186,22 @@ class Icon(_base.Icon):  # type: ignore[misc]
         threading.Thread(target=run, name="tray click", daemon=True).start()
 
     async def _register(self) -> None:
-        try:
-            await self._bus.method(
-                WATCHER, "RegisterStatusNotifierItem", "s", [self._bus.unique_name]
-            )
-        except BusCallError as error:  # no panel yet: the watcher's owner tells when there is one
-            logger.info("no system tray answers yet: %s", error)
+        """Where there is no panel yet, the watcher's owner tells when there is one; one that is
+        there but too busy to answer, as at login, is asked again."""
+        for _ in range(REGISTER_TRIES):
+            try:
+                await self._bus.method(
+                    WATCHER,
+                    "RegisterStatusNotifierItem",
+                    "s",
+                    [self._bus.unique_name],
+                    REGISTER_SECONDS,
+                )
+                return
+            except BusCallError as error:
+                logger.info("no system tray answers yet: %s", error)
+                if error.name != "timeout":
+                    return
 
     def _on_watcher(self, owner: str) -> None:
         if owner and self.visible:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image, ImageChops, PngImagePlugin
 
 from tests.desktop.desk.bus import PrivateBus
@@ -151,7 +152,12 @@ class Desk:
 
     def wait_for_icon(self, seconds: float = 15.0) -> Image.Image:
         """The icon's pixels once something is drawn in the panel's tray."""
-        wait_until(lambda: _colours(self.icon()) > 20, "an icon was drawn", seconds)
+        try:
+            wait_until(lambda: _colours(self.icon()) > 20, "an icon was drawn", seconds)
+        except pytest.fail.Exception as failure:
+            shot = self.screenshot("no-icon")
+            said = {name: self.log(name) for name in ("xfce4-panel", "app")}
+            pytest.fail(f"{failure}; see {shot.name}; they said: {said}")
         return self.icon()
 
     def open_menu(self) -> None:

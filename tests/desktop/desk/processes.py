@@ -4,42 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
+from tests import helpers
+from tests.helpers import require_programs
 
 MARK = "BEARTRAY_TEST_RUN"  # in the environment of every child, so that strays can be found
 T = TypeVar("T")
 
-
-def require_programs(*names: str) -> None:
-    """Skip the test where a program is missing; where CI is set, that is a failure."""
-    missing = [name for name in names if shutil.which(name) is None]
-    if not missing:
-        return
-    reason = f"not installed: {', '.join(missing)}"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+__all__ = ["MARK", "Processes", "require_programs", "wait_until"]
 
 
 def wait_until(condition: Callable[[], T], what: str, seconds: float = 10.0) -> T:
     """The first true value of `condition`; fails the test after `seconds`, saying `what`."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited {seconds:g} s in vain until {what}; last seen: {value!r}")
-        time.sleep(0.03)
+    return helpers.wait_until(condition, seconds, what)
 
 
 class Processes:

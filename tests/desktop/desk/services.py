@@ -5,6 +5,7 @@ Annotations here are D-Bus signatures: no `from __future__ import annotations` i
 
 # ruff: noqa: N802 -- the names are those of the D-Bus interfaces
 
+import asyncio
 from typing import Annotated, Any
 
 from dbus_fast import PropertyAccess
@@ -22,12 +23,17 @@ Closed = Annotated[list[Any], DBusSignature("uu")]
 class Watcher(ServiceInterface):
     """A panel's list of icons."""
 
-    def __init__(self) -> None:
+    def __init__(self, busy: int = 0) -> None:
+        """The first `busy` icons that ask get no answer."""
         super().__init__(WATCHER)
         self.registered: list[str] = []
+        self._busy = busy
 
     @dbus_method()
-    def RegisterStatusNotifierItem(self, service: DBusStr) -> None:
+    async def RegisterStatusNotifierItem(self, service: DBusStr) -> None:
+        if self._busy:
+            self._busy -= 1
+            await asyncio.Event().wait()
         self.registered.append(service)
 
     @dbus_property(PropertyAccess.READ)
