@@ -48,7 +48,13 @@ class App:
         # Not an Event: a signal handler may end the very thread that waits, and only this queue
         # is made for that.
         self._endings: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self.live = Live(paths, folder, self.show, self._refresh, self.set_login_item)
+        try:
+            self.live = Live(paths, folder, self.show, self._refresh, self.set_login_item)
+        except BeartrayError as error:
+            if self._notifier is not None:  # at login nobody sees what a program prints
+                self._notifier.show(Notice("Beartray cannot start", str(error), problem=True))
+                self._notifier.close()
+            raise
         self._thread = threading.Thread(target=self._work, name="pipeline")
 
     def run(self) -> None:
@@ -246,7 +252,7 @@ def run(
 
 def log_to(file: Path) -> None:
     """Keep the last few megabytes of what happened, for this user only."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handler = logging.handlers.RotatingFileHandler(
         file, maxBytes=1_000_000, backupCount=2, encoding="utf-8", errors="backslashreplace"
     )

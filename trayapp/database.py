@@ -84,7 +84,7 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._file.touch(mode=0o600)
             db = sqlite3.connect(self._file, timeout=30, check_same_thread=False)
         except (OSError, sqlite3.Error) as error:

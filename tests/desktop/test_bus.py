@@ -84,6 +84,7 @@ class Stage:
             self.thread.join(10)
             assert not self.thread.is_alive()
         for connection in self.connections:
+            connection.post(self.watcher.calm.set)
             connection.close()
 
 

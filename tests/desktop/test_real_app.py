@@ -259,6 +259,15 @@ def test_without_any_desktop_it_says_so_and_works(tmp_path: Path) -> None:
     assert "No tray icon: there is no desktop session here" in said
 
 
+def test_a_journal_that_cannot_be_used_is_told_on_the_screen(app: RealApp) -> None:
+    (app.home / "journal.sqlite").write_text("not a database, and long enough to be looked at" * 9)
+    assert app.start().wait(20) == 1
+    app.desk.wait_for_notices(1)
+    (told,) = app.notices()
+    assert told.startswith("Beartray cannot start: ")
+    assert "journal.sqlite" in told and "rename the file to start a new one" in told
+
+
 def test_its_terminal_may_go_away(tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()

@@ -7,6 +7,7 @@ the app's code: callbacks that reach into the app start a thread.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -180,6 +181,15 @@ class SessionBus:
     def spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a coroutine on the loop; what it raises is logged."""
         self.post(lambda: self._keep(work()))
+
+    def flush(self, seconds: float) -> None:
+        """Wait, `seconds` at most, until what was spawned so far is done."""
+
+        async def done() -> None:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+        with contextlib.suppress(BusCallError):
+            self._wait(done(), seconds)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the bus ends (logout, `close`); False when `timeout` seconds passed first."""

@@ -25,6 +25,7 @@ SERVER = Peer(
     "org.freedesktop.Notifications",
 )
 UNDO = "undo"
+FLUSH_SECONDS = 0.5  # a logout must not wait for a service that is gone
 REMEMBERED = 50  # notifications whose Undo button still works
 SERVERS_CHOICE = -1  # milliseconds: how long a notification stays
 
@@ -59,7 +60,8 @@ class DBusNotifier:
             self._bus.spawn(lambda: self._send(notice))
 
     def close(self) -> None:
-        """The connection belongs to the desktop; only the fallback ends here."""
+        """What was to be shown still is; the connection belongs to the desktop."""
+        self._bus.flush(FLUSH_SECONDS)
         self._fallback.close()
 
     def _listen(self) -> None:

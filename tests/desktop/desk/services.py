@@ -28,12 +28,14 @@ class Watcher(ServiceInterface):
         super().__init__(WATCHER)
         self.registered: list[str] = []
         self._busy = busy
+        self.calm = asyncio.Event()
 
     @dbus_method()
     async def RegisterStatusNotifierItem(self, service: DBusStr) -> None:
         if self._busy:
             self._busy -= 1
-            await asyncio.Event().wait()
+            await self.calm.wait()
+            return
         self.registered.append(service)
 
     @dbus_property(PropertyAccess.READ)
