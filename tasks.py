@@ -33,11 +33,11 @@ usage: python3 tasks.py run [ARG…]                    the app, with its own ar
        python3 tasks.py lint                          ruff and mypy only
        python3 tasks.py bench [ARG…]                  how fast it is on this machine"""
 
-# For the tests on a virtual desktop, and exiftool, which reads the tags that we write.
+# For the tests on a virtual desktop; exiftool reads the tags that we write, strace kills on cue.
 APT_PACKAGES = (
     *("adwaita-icon-theme", "dbus", "dbus-x11", "dex", "dunst", "fonts-dejavu-core"),
-    *("imagemagick", "libimage-exiftool-perl", "libnotify-bin", "openbox", "x11-apps"),
-    *("x11-utils", "xauth", "xdotool", "xfce4-panel", "xvfb", "zenity"),
+    *("imagemagick", "libglib2.0-bin", "libimage-exiftool-perl", "libnotify-bin", "openbox"),
+    *("strace", "x11-apps", "x11-utils", "xauth", "xdotool", "xfce4-panel", "xvfb", "zenity"),
 )
 
 # Marked tests start whole programs. Beside each other, these two groups fill two cores.
