@@ -131,7 +131,7 @@ def test_a_failed_installation_is_tried_again(environment: FakeEnvironment) -> N
 
 
 def test_what_failed_is_told_with_its_last_words(checkout: Path) -> None:
-    script = "print('\\n'.join(map(str, range(99)))); raise SystemExit('no network')"
+    script = "print('\\n'.join(map(str, range(99))), flush=True); raise SystemExit('no network')"
     with pytest.raises(TaskError) as failed:
         Environment(checkout)._call("pip could not.", sys.executable, "-c", script)
 
