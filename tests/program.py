@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.helpers import wait_until
+from tests.helpers import SLOWNESS, wait_until
 
 ROOT = Path(__file__).resolve().parents[1]
 COLOURS = Path(__file__).parent / "models" / "colours"
@@ -92,7 +92,7 @@ class Program:
         """What it said until it ended."""
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=15)
+        said, _ = process.communicate(timeout=15 * SLOWNESS)
         return said
 
     def _is_up(self, process: subprocess.Popen[str]) -> bool:

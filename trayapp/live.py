@@ -7,9 +7,8 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from trayapp import catalog, disk
 from trayapp.database import Database
@@ -22,9 +21,9 @@ from trayapp.journal import Journal
 from trayapp.notes import Notes
 from trayapp.owner import Owner
 from trayapp.paths import Paths
-from trayapp.photo import Entry, Verdict
+from trayapp.photo import Entry
 from trayapp.pipeline import Pipeline
-from trayapp.settings import Model, Settings, SettingsError
+from trayapp.settings import Settings, SettingsError
 from trayapp.settings_file import SettingsFile
 from trayapp.settle import Settle
 from trayapp.steps import look
@@ -37,18 +36,6 @@ State = Literal["watching", "busy", "paused", "problem"]
 
 TICK_SECONDS = 1.0
 RECOVER_SECONDS = 60.0  # how often to look again at rows whose disk was away
-
-
-class Engine(Protocol):
-    """What the app asks of `Pool`; tests give their own."""
-
-    @property
-    def problem(self) -> str | None: ...
-    @property
-    def state(self) -> str: ...
-    def start(self) -> None: ...
-    def submit(self, path: Path) -> Future[Verdict]: ...
-    def close(self) -> None: ...
 
 
 class Live:
@@ -65,11 +52,9 @@ class Live:
         show: Callable[[Notice], None] = lambda _: None,
         changed: Callable[[], None] = lambda: None,
         set_at_login: Callable[[bool], None] = lambda _: None,
-        make_engine: Callable[[Model, Paths], Engine] | None = None,
     ) -> None:
         self._paths, self._folder = paths, folder
         self._show, self._changed, self._set_at_login = show, changed, set_at_login
-        self._make_engine = make_engine or catalog.start_engine
         self.settings_file = SettingsFile(paths.settings_file)
         self._owner = Owner(paths.private)
         self._database = Database(paths.journal_file)
@@ -79,7 +64,7 @@ class Live:
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._settings = self.settings_file.current
-        self._engine = self._make_engine(self._settings.model, paths)
+        self._engine = catalog.start_engine(self._settings.model, paths)
         self.pipeline = self._build_pipeline()
         self.inbox = self._build_inbox()
         self.resume_at: float | None = None
@@ -200,7 +185,7 @@ class Live:
         logger.info("settings changed")
         if new.model != old.model:
             self._engine.close()
-            self._engine = self._make_engine(new.model, self._paths)
+            self._engine = catalog.start_engine(new.model, self._paths)
         if new.startup.at_login != old.startup.at_login:
             self._set_at_login(new.startup.at_login)
         if new.startup.paused != old.startup.paused:
@@ -294,6 +279,7 @@ class Live:
             self._changed()
 
     def _close(self) -> None:
+        self.pipeline.tell_all()
         self.inbox.close()
         self._engine.close()
         self._database.close()

@@ -98,6 +98,11 @@ class Pipeline:
         for notice in self.gather.notices(self._now(), idle=not self.working):
             self._show(notice)
 
+    def tell_all(self) -> None:
+        """Show at once what was gathered; Beartray is about to end."""
+        for notice in self.gather.flush():
+            self._show(notice)
+
     def pause(self) -> None:
         """Nothing is touched until `resume`, whatever was on its way; a rescan finds it again."""
         self.paused = True

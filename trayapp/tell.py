@@ -77,6 +77,10 @@ class Gather:
         late = bool(self._events) and now >= self._first + LONGEST[self.mode]
         if due is None or now < due or not (idle or late):
             return []
+        return self.flush()
+
+    def flush(self) -> list[Notice]:
+        """What has gathered so far, over or not."""
         events, self._events = self._events, []
         return compose(events, self.mode)
 

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from tests.desktop.desk import Desk, wait_until
-from tests.helpers import picture
+from tests.helpers import SLOWNESS, picture
 from tests.program import COLOURS
 
 BROWN, GREY = (0x8A, 0x5A, 0x33), (0x8D, 0x8D, 0x92)
@@ -117,10 +117,9 @@ class RealApp:
 
     def notices_so_far(self) -> list[str]:
         """Each notification that was closed since the last look, as "title: body"."""
-        (kept,) = json.loads(self.desk.dunst("history"))["data"]
-        new = sorted((one["id"]["data"], one) for one in kept if one["id"]["data"] > self._heard)
-        self._heard = new[-1][0] if new else self._heard
-        return [f"{one['summary']['data']}: {one['body']['data']}" for _, one in new]
+        new = [one for one in self.desk.closed_notices() if one.id > self._heard]
+        self._heard = new[-1].id if new else self._heard
+        return [f"{one.title}: {one.body}" for one in new]
 
     def end(self, number: int = signal.SIGTERM) -> None:
         """Send a signal; fails unless it is gone within two seconds, with all its processes."""
@@ -131,7 +130,7 @@ class RealApp:
 
     def wait_for_the_end(self, family: set[int]) -> None:
         assert self.process is not None
-        assert self.process.wait(2.0) == 0, self.desk.log()
+        assert self.process.wait(2.0 * SLOWNESS) == 0, self.desk.log()
         wait_until(lambda: not alive(family), "its processes were gone", 2.0)
         assert "Traceback" not in self.log() + self.desk.log(), self.log() + self.desk.log()
 

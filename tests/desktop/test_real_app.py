@@ -24,7 +24,7 @@ from tests.desktop.real_app import (
     has,
     memory,
 )
-from tests.helpers import picture
+from tests.helpers import SLOWNESS, picture
 from tests.program import BEARTRAY, Program
 
 pytestmark = pytest.mark.desktop
@@ -261,7 +261,7 @@ def test_without_any_desktop_it_says_so_and_works(tmp_path: Path) -> None:
 
 def test_a_journal_that_cannot_be_used_is_told_on_the_screen(app: RealApp) -> None:
     (app.home / "journal.sqlite").write_text("not a database, and long enough to be looked at" * 9)
-    assert app.start().wait(20) == 1
+    assert app.start().wait(20 * SLOWNESS) == 1
     app.desk.wait_for_notices(1)
     (told,) = app.notices()
     assert told.startswith("Beartray cannot start: ")
@@ -280,7 +280,7 @@ def test_its_terminal_may_go_away(tmp_path: Path) -> None:
         wait_until((inbox / "grizzly" / name).exists, f"{name} was filed")
         wait_until(lambda: program.status()["state"] == "watching", "it was at peace")
     process.send_signal(signal.SIGHUP)
-    assert process.wait(2.0) == 0
+    assert process.wait(2.0 * SLOWNESS) == 0
     log = (program.home / "log" / "beartray.log").read_text()
     assert "Traceback" not in log, log
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.helpers import files, make_tree, require_programs, wait_until
+from tests.helpers import SLOWNESS, files, make_tree, require_programs, wait_until
 from tests.program import Program
 
 pytestmark = pytest.mark.flow
@@ -264,7 +264,7 @@ def test_a_second_start_hands_over(program: Program, inbox: Path) -> None:
         assert second.returncode == 3
         assert f"running already and watches {inbox}" in second.stderr
         assert program.command("quit") == "Beartray ends.\n"
-        assert process.wait(5) == 0
+        assert process.wait(5 * SLOWNESS) == 0
     for command in ("status", "pause", "resume", "quit"):
         assert program.try_command(command).returncode == 3
 
@@ -273,8 +273,8 @@ def test_it_ends_quickly_and_leaves_no_process(program: Program, inbox: Path) ->
     with program.running(inbox) as process:
         before = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
-        assert time.monotonic() - before < 2
+        assert process.wait(5 * SLOWNESS) == 0
+        assert time.monotonic() - before < 2 * SLOWNESS
     wait_until(lambda: not group_lives(process.pid), 2, "the last process of its group to end")
 
 

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from PIL import Image, ImageChops, PngImagePlugin
 from tests.desktop.desk.bus import PrivateBus
 from tests.desktop.desk.panel import MenuLine, Panel
 from tests.desktop.desk.processes import Processes, require_programs, wait_until
-from trayapp.desktop.bus import SessionBus
+from trayapp.desktop.bus import Peer, SessionBus
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
@@ -47,6 +48,20 @@ DUNST = """[global]
 [urgency_normal]
     timeout = 0
 """
+
+
+NOTICES = Peer(
+    "org.freedesktop.Notifications", "/org/freedesktop/Notifications", "org.dunstproject.cmd0"
+)
+
+
+@dataclass(frozen=True, order=True)
+class Notified:
+    """What a notification said; dunst numbers them as they come."""
+
+    id: int
+    title: str
+    body: str
 
 
 class Desk:
@@ -113,7 +128,7 @@ class Desk:
 
     def start_panel(self) -> None:
         self._panel_process = self.start("xfce4-panel", "--disable-wm-check")
-        wait_until(self._bus_has_watcher, "the panel's tray was there", 20.0)
+        wait_until(self._bus_has_watcher, "the panel's tray was there", 30.0)
 
     def logout(self) -> None:
         """End the session bus under everything."""
@@ -137,7 +152,7 @@ class Desk:
         ).stdout
         return PngImagePlugin.PngImageFile(io.BytesIO(raw)).convert("RGB")
 
-    def panel(self, seconds: float = 15.0) -> Panel:
+    def panel(self, seconds: float = 30.0) -> Panel:
         """The icon as it is known to the panel, once there is one."""
         assert self._watch is not None
         watch = self._watch
@@ -150,7 +165,7 @@ class Desk:
         x, y = ICON
         return self.look().crop((x - 16, y - 16, x + 16, y + 16))
 
-    def wait_for_icon(self, seconds: float = 15.0) -> Image.Image:
+    def wait_for_icon(self, seconds: float = 30.0) -> Image.Image:
         """The icon's pixels once something is drawn in the panel's tray."""
         try:
             wait_until(lambda: _colours(self.icon()) > 20, "an icon was drawn", seconds)
@@ -188,6 +203,14 @@ class Desk:
     def press_button_of_notice(self) -> None:
         """Press the first button of the newest notification."""
         self.dunst("action", "0")
+
+    def closed_notices(self) -> list[Notified]:
+        """The notifications that are no longer shown, the oldest first. (`dunstctl history` needs
+        systemd's busctl.)"""
+        assert self._watch is not None
+        (found,) = self._watch.call(NOTICES, "NotificationListHistory")
+        wanted = ("id", "summary", "body")
+        return sorted(Notified(*(one[name].value for name in wanted)) for one in found)
 
     def dunst(self, *arguments: str) -> str:
         """What the notification service answers to `dunstctl ARGUMENTS…`."""
@@ -235,7 +258,7 @@ class Desk:
         self.point(x, y)
         self._xdotool("click", str(button))
 
-    def window(self, title: str, seconds: float = 15.0) -> str:
+    def window(self, title: str, seconds: float = 30.0) -> str:
         """The id of the window with this title, once it is there and has the keyboard."""
 
         what = f"a window called {title} was there"
