@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from trayapp.journal import Journal
 from trayapp.notes import Notes
 from trayapp.owner import Owner
 from trayapp.paths import Paths
-from trayapp.photo import Entry
+from trayapp.photo import BeartrayError, Entry
 from trayapp.pipeline import Pipeline
 from trayapp.settings import Settings, SettingsError
 from trayapp.settings_file import SettingsFile
@@ -139,9 +140,8 @@ class Live:
 
     def change_folder(self, folder: Path) -> None:
         """Watch another folder from now on. Raises `SettingsError`."""
-        self._folder = None
         self.settings_file.change("folder.path", str(folder))
-        self.pipeline.wake()
+        self._do(self._drop_own_folder)
 
     def sort_existing(self) -> None:
         """Sort the photos that were there when the folder was chosen."""
@@ -166,7 +166,9 @@ class Live:
         self._carry_out_commands()
         known = self.settings_file.known
         if self.settings_file.follow():
-            self._apply(self.settings_file.current, by_choice=known)
+            self._apply(self.settings_file.current)
+        if self.root != self.inbox.root:
+            self._rebuild(chosen=known)
         if self.resume_at is not None and now >= self.resume_at:
             self._resume()
         if now >= self._next_recovery:
@@ -179,21 +181,23 @@ class Live:
         self.pipeline.step(0.0 if more else TICK_SECONDS)
         self._tell_tray()
 
-    def _apply(self, new: Settings, by_choice: bool) -> None:
+    def _apply(self, new: Settings) -> None:
         """Put changed settings in force, and find again what was on its way."""
-        old, old_root, self._settings = self._settings, self.root, new
+        old, self._settings = self._settings, new
         logger.info("settings changed")
         if new.model != old.model:
             self._engine.close()
             self._engine = catalog.start_engine(new.model, self._paths)
-        if new.startup.at_login != old.startup.at_login:
-            self._set_at_login(new.startup.at_login)
         if new.startup.paused != old.startup.paused:
             self._resume() if not new.startup.paused else self.pipeline.pause()
         if new.notify != old.notify:
+            self.pipeline.tell_all()
             self.pipeline.gather = Gather(new.notify.mode)
-        if (new.model, new.folder, new.sort) != (old.model, old.folder, old.sort):
-            self._rebuild(chosen=by_choice and self.root != old_root)
+        same_root = self.root == self.inbox.root
+        if same_root and (new.model, new.folder, new.sort) != (old.model, old.folder, old.sort):
+            self._rebuild(chosen=False)
+        if new.startup.at_login != old.startup.at_login:
+            self._change_login_item(new.startup.at_login)
 
     def _rebuild(self, chosen: bool) -> None:
         self.inbox.close()
@@ -230,7 +234,8 @@ class Live:
         skip = filed_folders(self._settings.sort, self.root, labels)
         folder = self._settings.folder
         if not folder.path and not self._folder:
-            self.root.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):  # the inbox says what is wrong
+                self.root.mkdir(parents=True, exist_ok=True)
         return Inbox(self.root, folder, self.notes, skip, self.pipeline.put)
 
     def _do(self, command: Callable[[], None]) -> None:
@@ -240,6 +245,15 @@ class Live:
     def _carry_out_commands(self) -> None:
         while not self._commands.empty():
             self._commands.get()()
+
+    def _drop_own_folder(self) -> None:
+        self._folder = None
+
+    def _change_login_item(self, wanted: bool) -> None:
+        try:
+            self._set_at_login(wanted)
+        except BeartrayError as error:
+            self.pipeline.gather.add(Trouble(str(error)), time.monotonic())
 
     def _pause(self, seconds: float | None) -> None:
         self.resume_at = None if seconds is None else time.monotonic() + seconds

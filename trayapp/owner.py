@@ -24,7 +24,7 @@ class Owner:
         self.name = secrets.token_hex(8)
         self._folder = folder
         self._sweep()
-        self._lock = FileLock(self._file(self.name))
+        self._lock = FileLock(self._file(self.name), thread_local=False)  # closed on another thread
         self._lock.acquire(timeout=0)
 
     def is_gone(self, name: str) -> bool:
