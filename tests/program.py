@@ -26,7 +26,8 @@ class Program:
         self.home = home
         self.prefix: tuple[str, ...] = ()  # a program that starts the app
         self.environ = {**os.environ, **(environ or {}), "BEARTRAY_HOME": str(home)}
-        self.environ.pop("DBUS_SESSION_BUS_ADDRESS", None)
+        for name in ("DBUS_SESSION_BUS_ADDRESS", "PYTHONUNBUFFERED"):
+            self.environ.pop(name, None)
         self.environ["PYTHONPATH"] = str(ROOT)
         self.settings = home / "settings.toml"
         home.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import logging.handlers
 import os
@@ -42,7 +41,7 @@ class App:
     def __init__(
         self, paths: Paths, desktop: Desktop, folder: Path | None, say: Say, headless: bool
     ) -> None:
-        self._paths, self._desktop, self._print = paths, desktop, say
+        self._paths, self._desktop, self._say = paths, desktop, say
         self._notifier = None if headless else desktop.notifier(self._undo_ids)
         self._tray: Tray | None = None
         # Not an Event: a signal handler may end the very thread that waits, and only this queue
@@ -177,10 +176,6 @@ class App:
             self.live.run()
         finally:
             self.quit()
-
-    def _say(self, line: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the terminal may have been closed
-            self._print(line)
 
     def _refresh(self) -> None:
         if self._tray is not None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import traceback
 from collections.abc import Callable
 
@@ -28,7 +26,7 @@ def outcome(work: Callable[[], int | None], debug: bool = False) -> int:
         terminal.warn("interrupted; `beartray history` tells what was done until then")
         return INTERRUPTED
     except BrokenPipeError:  # `beartray history | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        terminal.hang_up()
         return SOME_FAILED
     except Exception as error:
         if debug:

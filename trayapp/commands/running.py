@@ -25,7 +25,7 @@ def run(
 ) -> int:
     """Watch the folder, with an icon in the tray where there is one."""
     place = None if folder is None else terminal.absolute(folder)
-    app.run(terminal.paths(), os.environ, place, headless, terminal.say)
+    app.run(terminal.paths(), os.environ, place, headless, terminal.tell)
     return 0
 
 

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -30,6 +30,20 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udff
 def say(line: str) -> None:
     """One line on stdout, whatever names are in it."""
     _write(sys.stdout, _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], line))
+
+
+def tell(line: str) -> None:
+    """`say` for a program that may outlive its terminal."""
+    try:
+        say(line)
+    except (OSError, ValueError):
+        hang_up()
+
+
+def hang_up() -> None:
+    """Nobody reads stdout any more; what is still to be flushed must not fail at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def warn(line: str) -> None:

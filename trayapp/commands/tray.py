@@ -15,4 +15,4 @@ def start() -> int:
 
 
 def run() -> None:
-    app.run(terminal.paths(), os.environ, None, headless=False, say=terminal.say)
+    app.run(terminal.paths(), os.environ, None, headless=False, say=terminal.tell)
