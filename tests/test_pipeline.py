@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.books import Books, open_books
-from tests.helpers import make_tree, read_tree
+from tests.helpers import make_tree, read_tree, wait_until
 from trayapp import disk
 from trayapp.engine import EngineError
 from trayapp.inbox import Inbox
@@ -43,7 +43,8 @@ class World:
             wall=lambda: self.wall,
         )
         skip = lambda folder: folder.name in ("grizzly", "black")  # noqa: E731
-        self.inbox = Inbox(inbox, settings, books.notes, skip, self.pipeline.put)
+        ever = float("inf")  # whatever is in the folder when it is first looked at is old
+        self.inbox = Inbox(inbox, settings, books.notes, skip, self.pipeline.put, ever)
 
     def classify(self, path: Path) -> Future[Verdict]:
         self.asked.append(path.name)
@@ -304,6 +305,25 @@ def test_photos_that_are_there_already_are_left_alone_until_asked(world: World) 
         "notes.txt": "3",
     }
     world.inbox.close()
+
+
+def test_a_photo_that_came_since_the_folder_was_named_is_new(world: World) -> None:
+    make_tree(world.root, {"grizzly old.jpg": "1"})
+    named = (world.root / "grizzly old.jpg").stat().st_ctime + 0.001
+    wait_until(lambda: time.time() > named + 0.05, 5, "the clock to go on")
+    new = world.root.with_name("grizzly new.jpg")
+    new.write_text("2")
+    os.utime(new, (OLD, OLD))
+    new.rename(world.root / new.name)
+    pipeline = world.pipeline
+    inbox = Inbox(
+        *(world.root, Folder(observer="polling"), world.books.notes),
+        *(lambda _: False, pipeline.put, named),
+    )
+    inbox.tick(0)
+    world.run(5)
+    inbox.close()
+    assert world.asked == ["grizzly new.jpg"]
 
 
 def test_a_folder_that_is_away_is_reported_and_found_again(world: World) -> None:

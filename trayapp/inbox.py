@@ -24,9 +24,11 @@ SLICE = 500  # files of a rescan between two looks at what else there is to do
 class Inbox:
     """Reports new photos of `root`: those that arrive, and those that arrived while it was away.
 
-    Photos that are there when a folder is first seen are noted and left alone. `skip` names the
-    folders that photos are filed into. `problem` and `degraded` are sentences for the person.
-    Everything but `report`, which also the watcher's thread calls, runs on one thread.
+    Photos that are there when a folder is first seen are noted and left alone, unless they came
+    after `since` (seconds since the epoch), when the person named it: the first look may take a
+    moment. With `chosen`, that holds for a folder that is known too. `skip` names the folders
+    that photos are filed into. `problem` and `degraded` are sentences for the person. Everything
+    but `report`, which also the watcher's thread calls, runs on one thread.
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class Inbox:
         notes: Notes,
         skip: Callable[[Path], bool],
         report: Callable[[Seen | Gone], None],
+        since: float,
+        chosen: bool = False,
     ) -> None:
         self.root, self._settings, self._notes, self._skip = root, settings, notes, skip
-        self._report = report
+        self._report, self._since, self._chosen = report, since, chosen
         self.problem: str | None = None
         self._watcher: Watcher | None = None
         self._scan: Iterator[Path] = iter(())
@@ -54,12 +58,10 @@ class Inbox:
     def watching(self) -> bool:
         return self._watcher is not None
 
-    def choose(self) -> None:
-        """The person chose this folder: what is in it now is left alone until asked.
-
-        Raises `OSError` when it cannot be read.
-        """
-        self._notes.add_root(self.root, self._photos())
+    def _choose(self) -> None:
+        """What is in the folder is left alone until asked. Raises `OSError`."""
+        old = (path for path in self._files() if _came_before(path, self._since))
+        self._notes.add_root(self.root, (photo for path in old if (photo := self._photo(path))))
 
     def rescan(self) -> None:
         """Look through the whole folder, a slice at each `tick`."""
@@ -89,10 +91,11 @@ class Inbox:
         try:
             if not self.root.is_dir():
                 raise WatchError(_missing(self.root))
-            if self._notes.knows_root(self.root):
+            if self._notes.knows_root(self.root) and not self._chosen:
                 self._forget_vanished()
             else:
-                self.choose()
+                self._choose()
+                self._chosen = False
             self._watcher = Watcher(
                 self.root,
                 recursive=self._settings.recursive,
@@ -153,9 +156,6 @@ class Inbox:
             if is_wanted(path, self._settings.ignore):
                 yield path
 
-    def _photos(self) -> Iterator[Photo]:
-        return (photo for path in self._files() if (photo := self._photo(path)))
-
     def _photo(self, path: Path) -> Photo | None:
         try:
             return Photo.at(path)
@@ -167,6 +167,14 @@ class Inbox:
             log = logger.warning if problem else logger.info
             log("%s", problem or f"watching {self.root}")
         self.problem = problem
+
+
+def _came_before(path: Path, moment: float) -> bool:
+    """By the change time, which unlike the photo's own is set when a file is moved or copied in."""
+    try:
+        return path.lstat().st_ctime < moment
+    except OSError:
+        return False
 
 
 def _missing(root: Path) -> str:

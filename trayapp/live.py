@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal
 
 from trayapp import catalog, disk
+from trayapp.clock import process_start
 from trayapp.database import Database
 from trayapp.decide import filed_folders
 from trayapp.engine import EngineError
-from trayapp.errors import explain
 from trayapp.filing import Filing, UndoError
 from trayapp.inbox import Inbox
 from trayapp.journal import Journal
@@ -67,7 +67,7 @@ class Live:
         self._settings = self.settings_file.current
         self._engine = catalog.start_engine(self._settings.model, paths)
         self.pipeline = self._build_pipeline()
-        self.inbox = self._build_inbox()
+        self.inbox = self._build_inbox(process_start())
         self.resume_at: float | None = None
         self._next_recovery = 0.0
         self._shown: object = None
@@ -206,12 +206,7 @@ class Live:
         self.pipeline.root, self.pipeline.sort = self.root, settings.sort
         self.pipeline.submit, self.pipeline.workers = self._engine.submit, settings.model.workers
         self.pipeline.settle.quiet = settings.folder.settle_seconds
-        self.inbox = self._build_inbox()
-        if chosen and self.root.is_dir():
-            try:
-                self.inbox.choose()
-            except OSError as error:
-                logger.warning("%s", explain(error))
+        self.inbox = self._build_inbox(time.time(), chosen)
 
     def _build_pipeline(self) -> Pipeline:
         return Pipeline(
@@ -226,7 +221,7 @@ class Live:
             self._settings.model.workers,
         )
 
-    def _build_inbox(self) -> Inbox:
+    def _build_inbox(self, since: float, chosen: bool = False) -> Inbox:
         try:
             labels = catalog.labels(catalog.find(self._settings.model.package, self._paths))
         except EngineError:
@@ -236,7 +231,7 @@ class Live:
         if not folder.path and not self._folder:
             with suppress(OSError):  # the inbox says what is wrong
                 self.root.mkdir(parents=True, exist_ok=True)
-        return Inbox(self.root, folder, self.notes, skip, self.pipeline.put)
+        return Inbox(self.root, folder, self.notes, skip, self.pipeline.put, since, chosen)
 
     def _do(self, command: Callable[[], None]) -> None:
         self._commands.put(command)
