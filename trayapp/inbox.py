@@ -9,7 +9,7 @@ from pathlib import Path
 
 from trayapp.errors import explain
 from trayapp.notes import Notes
-from trayapp.photo import NotAPhotoError, Photo
+from trayapp.photo import Photo
 from trayapp.settings import Folder
 from trayapp.watch import Gone, Seen, Watcher, WatchError, is_sidecar, is_wanted, scan
 
@@ -61,7 +61,7 @@ class Inbox:
     def _choose(self) -> None:
         """What is in the folder is left alone until asked. Raises `OSError`."""
         old = (path for path in self._files() if _came_before(path, self._since))
-        self._notes.add_root(self.root, (photo for path in old if (photo := self._photo(path))))
+        self._notes.add_root(self.root, (photo for path in old if (photo := Photo.seen(path))))
 
     def rescan(self) -> None:
         """Look through the whole folder, a slice at each `tick`."""
@@ -115,7 +115,7 @@ class Inbox:
         """Old photos that are gone need not be offered, unless all are: then it is a disk's
         empty mount point."""
         paths = self._notes.existing(self.root)
-        gone = [path for path in paths if self._photo(path) is None]
+        gone = [path for path in paths if Photo.seen(path) is None]
         for path in gone if len(gone) < len(paths) else []:
             self._notes.forget(path)
 
@@ -136,7 +136,7 @@ class Inbox:
             self._scan = iter(())
             return False
         for path in paths:
-            photo = self._photo(path)
+            photo = Photo.seen(path)
             if photo is not None and self._notes.noted(photo) is None:
                 self._report(Seen(path))
         return len(paths) == SLICE
@@ -155,12 +155,6 @@ class Inbox:
         for path in scan(self.root, self._settings.recursive, self._skip):
             if is_wanted(path, self._settings.ignore):
                 yield path
-
-    def _photo(self, path: Path) -> Photo | None:
-        try:
-            return Photo.at(path)
-        except (OSError, NotAPhotoError):
-            return None
 
     def _say(self, problem: str | None) -> None:
         if problem != self.problem:

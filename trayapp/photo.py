@@ -58,6 +58,14 @@ class Photo:
         """
         return cls.from_stat(path, path.lstat())
 
+    @classmethod
+    def seen(cls, path: Path) -> Photo | None:
+        """As `at`; None where there is nothing to look at, or where it cannot be."""
+        try:
+            return cls.at(path)
+        except (OSError, NotAPhotoError):
+            return None
+
     def is_same_file(self, other: Photo) -> bool:
         """Whether `other` is this very file in this version, wherever its name now is."""
         return self.looks_like(other) and self.file_id == other.file_id

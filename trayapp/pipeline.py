@@ -14,9 +14,9 @@ from pathlib import Path
 
 from trayapp.database import JournalError
 from trayapp.decide import decide
-from trayapp.filing import Filing, GoneError, HalfDoneError, PlaceError
+from trayapp.filing import Filing, GoneError
 from trayapp.notes import Notes
-from trayapp.photo import BeartrayError, NotAPhotoError, Photo, Verdict
+from trayapp.photo import BeartrayError, Photo, Verdict
 from trayapp.settings import Sort
 from trayapp.settle import Settle
 from trayapp.steps import ChangedError
@@ -155,7 +155,7 @@ class Pipeline:
 
     def _forget(self, path: Path) -> None:
         """Unless something lies there again: an event may be older than an undo."""
-        if _look(path) is None:
+        if Photo.seen(path) is None:
             self.settle.forget(path)
             self._notes.forget(path)
             self._doubted.pop(path, None)
@@ -201,7 +201,7 @@ class Pipeline:
             self._file(photo, verdict)
 
     def _unreadable(self, photo: Photo, verdict: Verdict) -> None:
-        now = _look(photo.path)
+        now = Photo.seen(photo.path)
         if now is None:
             logger.info("%s went away before it was looked at", photo.path)
             return
@@ -235,9 +235,9 @@ class Pipeline:
             self.settle.saw(photo.path, self._now(), complete=False)
         except GoneError:
             logger.info("%s went away before it was filed", photo.path)
-        except (PlaceError, HalfDoneError, BeartrayError) as error:
-            if isinstance(error, JournalError):
-                raise
+        except JournalError:
+            raise
+        except BeartrayError as error:
             self._trouble(photo.path, str(error))
             self.settle.hold(photo, self._now(), RETRY_SECONDS)
         else:
@@ -278,13 +278,6 @@ class Pipeline:
             self.problem = message
             logger.error("%s", message)
             self.gather.add(Trouble(message), self._now())
-
-
-def _look(path: Path) -> Photo | None:
-    try:
-        return Photo.at(path)
-    except (OSError, NotAPhotoError):
-        return None
 
 
 def _is_placeholder(photo: Photo) -> bool:

@@ -38,11 +38,6 @@ class BusCallError(BeartrayError):
         super().__init__(f"{name}: {text}")
         self.name = name
 
-    @property
-    def absent(self) -> bool:
-        """Whether nobody owns the name that was called."""
-        return self.name.endswith((".ServiceUnknown", ".NameHasNoOwner", ".Spawn.ExecFailed"))
-
 
 @dataclass(frozen=True)
 class Peer:
