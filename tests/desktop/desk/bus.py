@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from pathlib import Path
 
 from tests.desktop.desk.processes import Processes, wait_until
@@ -34,8 +35,8 @@ class PrivateBus:
     """
 
     def __init__(self, folder: Path, processes: Processes, *services: str) -> None:
-        socket = folder / "bus"
-        self.address = f"unix:path={socket}"
+        path = folder / "bus"
+        self.address = f"unix:path={path}"
         config = folder / "bus.conf"
         offered = folder / "services"
         offered.mkdir()
@@ -47,7 +48,7 @@ class PrivateBus:
         self._daemon = processes.start(
             "dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"
         )
-        wait_until(socket.is_socket, "the session bus was there")
+        wait_until(lambda: answers(path), "the session bus answered")
 
     def connect(self, *names: str) -> SessionBus:
         """A new connection that owns `names`."""
@@ -59,6 +60,12 @@ class PrivateBus:
     def kill(self) -> None:
         """End the bus, as a logout does."""
         self._processes.stop(self._daemon)
+
+
+def answers(path: Path) -> bool:
+    """Whether a server listens at `path`: its file is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def own(connection: SessionBus, name: str) -> None:
