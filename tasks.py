@@ -40,9 +40,11 @@ APT_PACKAGES = (
     *("strace", "x11-apps", "x11-utils", "xauth", "xdotool", "xfce4-panel", "xvfb", "zenity"),
 )
 
-# Marked tests start whole programs. Beside each other, these two groups fill two cores.
-FAST = "not flow and not crash and not desktop and not frozen"
-SLOW = {"flow and crash": "flow or crash", "desktop": "desktop"}
+# Marked tests start whole programs, or train. Two groups beside each other fill two cores; the
+# first takes as long as the others together.
+FAST = "not flow and not crash and not desktop and not frozen and not learning"
+SLOW = {"flow and crash": "flow or crash", "desktop": "desktop", "learning": "learning"}
+AT_ONCE = 2
 
 
 class TaskError(Exception):
@@ -112,7 +114,7 @@ def test(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--quick"]
     if not quick:
         install_packages()
-    python = Environment(ROOT).ready("dev")
+    python = Environment(ROOT).ready("dev", *(() if quick else ("fastai",)))
     failed = lint_failures(python)
     with tempfile.TemporaryDirectory(prefix="beartray-test-") as folder:
         counts = pytest_now(python, FAST, arguments, Path(folder))
@@ -130,7 +132,7 @@ def lint(_arguments: list[str]) -> int:
 
 
 def bench(arguments: list[str]) -> int:
-    python = Environment(ROOT).ready("dev")
+    python = Environment(ROOT).ready("dev", "fastai")
     with child([python, "-m", "tests.bench", *arguments], cwd=ROOT) as process:
         return process.wait()
 
@@ -293,16 +295,17 @@ def pytest_now(python: Path, marked: str, arguments: list[str], folder: Path) ->
 def pytest_side_by_side(
     python: Path, groups: dict[str, str], arguments: list[str], folder: Path
 ) -> Counts:
-    """Run groups of tests at once; the output of each is printed whole when it has ended."""
-    counts = Counts()
+    """Run groups of tests, two at once; the output of each is printed whole when it has ended."""
+    counts, waiting = Counts(), list(groups.items())
     with contextlib.ExitStack() as stack:
         running: dict[str, tuple[subprocess.Popen[bytes], IO[bytes], Path]] = {}
-        for name, marked in groups.items():
-            command, report = pytest_command(python, name, marked, arguments, folder)
-            output: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
-            process = stack.enter_context(child(command, cwd=ROOT, output=output))
-            running[name] = process, output, report
-        while running:
+        while running or waiting:
+            while waiting and len(running) < AT_ONCE:
+                name, marked = waiting.pop(0)
+                command, report = pytest_command(python, name, marked, arguments, folder)
+                output: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())
+                process = stack.enter_context(child(command, cwd=ROOT, output=output))
+                running[name] = process, output, report
             ended = [name for name, (process, *_) in running.items() if process.poll() is not None]
             for name in ended:
                 process, output, report = running.pop(name)

@@ -215,6 +215,62 @@ def test_two_groups_run_at_once_and_print_whole(
     assert told.index(b"desktop met flow") == told.index(b"== desktop tests") + 1
 
 
+ALONE_OR_TWO = """
+import pathlib, sys, time
+folder, me = pathlib.Path(sys.argv[1]), sys.argv[2]
+with (folder / "log").open("a") as log:
+    print("begin", me, file=log, flush=True)
+    time.sleep(float(sys.argv[3]))
+    print("end", me, file=log, flush=True)
+(folder / f"{me}.xml").write_text("<testsuite tests='1'/>")
+"""
+
+
+def test_a_third_group_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(python: Path, name: str, takes: str, arguments: list[str], folder: Path) -> object:
+        return [python, "-c", ALONE_OR_TWO, folder, name, takes], folder / f"{name}.xml"
+
+    monkeypatch.setattr(tasks, "pytest_command", command)
+    groups = {"flow": "0.3", "desktop": "0.1", "learning": "0", "frozen": "0"}
+    counts = tasks.pytest_side_by_side(Path(sys.executable), groups, [], tmp_path)
+
+    assert counts == Counts(passed=4)
+    running: set[str] = set()
+    for line in (tmp_path / "log").read_text().splitlines():
+        _, name = line.split()
+        running ^= {name}
+        assert len(running) <= 2, f"{running} at once"
+
+
+def test_no_marked_test_is_forgotten() -> None:
+    """Each mark is kept out of the fast tests and has a group of its own, or is for a bundle."""
+    with (tasks.ROOT / "pyproject.toml").open("rb") as stream:
+        markers = tomllib.load(stream)["tool"]["pytest"]["ini_options"]["markers"]
+    marks = {marker.partition(":")[0] for marker in markers}
+    assert set(re.findall(r"not (\w+)", tasks.FAST)) == marks
+    assert set(re.findall(r"\b(?!or\b)\w+", " ".join(tasks.SLOW.values()))) == marks - {"frozen"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extras"),
+    [([], ("dev", "fastai")), (["--quick"], ("dev",)), (["-k", "sidecar"], ("dev", "fastai"))],
+)
+def test_all_tests_need_the_learning_side_and_the_quick_ones_do_not(
+    arguments: list[str], extras: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def ready(self: Environment, *extras: str) -> Path:
+        asked.append(extras)
+        raise TaskError("enough")
+
+    monkeypatch.setattr(Environment, "ready", ready)
+    monkeypatch.setattr(tasks, "install_packages", lambda: None)
+    with pytest.raises(TaskError, match="enough"):
+        tasks.test(arguments)
+    assert asked == [extras]
+
+
 @posix_only
 @pytest.mark.parametrize("apart", [True, False])
 def test_an_interrupted_child_may_tidy_up(tmp_path: Path, apart: bool) -> None:

@@ -1,0 +1,18 @@
+"""Tests that train, convert or import: only where torch and fastai are, and only when asked for."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Pass over the modules here unless their tests would run: importing torch takes seconds.
+
+    Where the extra is missing, test_extra.py stays and says so.
+    """
+    if collection_path.name == "test_extra.py":
+        return None
+    return "not learning" in config.option.markexpr or find_spec("fastai") is None or None
