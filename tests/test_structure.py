@@ -22,6 +22,7 @@ PARTS_OF = {  # what a stage is made of, besides photo and settings
 TOP = {"app", "cli", "commands", "__main__"}  # wires the parts; nothing knows it
 VALUES = {"photo", "settings"}
 MAX_LINES = 300
+LEARNERS = {"engine.learner", "engine.operators", "engine.unpickle"}
 LEARNING_ONLY = {"torch", "torchvision", "fastai", "timm", "onnx"}
 
 each_module = pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_the_engine_and_the_desktop_know_no_stage_but_the_words_to_show() -> Non
 
 def test_torch_and_fastai_are_for_the_learner_and_learning_only() -> None:
     for path in MODULES:
-        if _name(path) != "engine.learner" and _room(path) != "learning":
+        if _name(path) not in LEARNERS and _room(path) != "learning":
             heavy = {name.split(".")[0] for name in imported(path)} & LEARNING_ONLY
             assert not heavy, f"{_name(path)} imports {sorted(heavy)}"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from concurrent.futures import TimeoutError as TooLateError
 from pathlib import Path
 
 from trayapp.engine import EngineError
@@ -11,6 +13,13 @@ from trayapp.paths import Paths, bundled
 from trayapp.settings import Model
 
 MANIFEST = "model.json"
+TRY_LIMIT_SECONDS = 90.0
+
+# A picture of 8 × 8 grey points, made with Pillow.
+_GREY_PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000008000000080800000000e164e157000000104944415478da636c"
+    "60800026068a180026080090b5310a910000000049454e44ae426082"
+)
 
 
 def find(name: str, paths: Paths) -> Path:
@@ -56,9 +65,28 @@ def start_engine(model: Model, paths: Paths) -> Pool:
         workers=model.workers,
         idle_exit_seconds=model.idle_exit_minutes * 60 or float("inf"),
         min_confidence=model.min_confidence,
+        trust_file=paths.trust,
     )
     pool.start()
     return pool
+
+
+def try_out(model: Model, paths: Paths) -> None:
+    """Load a model in an engine process, as for work, and let it look at a picture.
+
+    Raises `EngineError`, which says why it does not answer.
+    """
+    with tempfile.TemporaryDirectory() as place, start_engine(model, paths) as pool:
+        picture = Path(place) / "grey.png"
+        picture.write_bytes(_GREY_PNG)
+        try:
+            verdict = pool.submit(picture).result(TRY_LIMIT_SECONDS)
+        except TooLateError:
+            raise EngineError(
+                f"{model.package} does not answer within {TRY_LIMIT_SECONDS:.0f} s"
+            ) from None
+    if verdict.reason == "unreadable":
+        raise EngineError(f"{model.package} does not answer: {verdict.error}")
 
 
 def _bases(paths: Paths) -> list[Path]:

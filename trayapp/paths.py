@@ -19,6 +19,7 @@ class Paths:
     log_file: Path
     models: Path
     private: Path  # locks and the control key
+    trust: Path  # which learners the person agreed to run
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Paths:
@@ -31,6 +32,7 @@ class Paths:
                 log_file=root / "log" / "beartray.log",
                 models=root / "models",
                 private=root / "private",
+                trust=root / "trusted-learners.json",
             )
         dirs = platformdirs.PlatformDirs("beartray", appauthor=False, roaming=False)
         return cls(
@@ -39,6 +41,7 @@ class Paths:
             log_file=dirs.user_log_path / "beartray.log",
             models=dirs.user_data_path / "models",
             private=dirs.user_data_path / "private",
+            trust=dirs.user_data_path / "trusted-learners.json",
         )
 
 

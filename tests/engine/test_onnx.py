@@ -17,8 +17,7 @@ from PIL import Image
 
 from tests.engine.conftest import BEARS
 from tests.helpers import picture
-from trayapp.engine import EngineError, preprocess
-from trayapp.engine import onnx as engine
+from trayapp.engine import EngineError, preprocess, reading
 from trayapp.engine.onnx import OnnxClassifier
 from trayapp.engine.package import ModelPackage
 from trayapp.photo import Photo
@@ -139,7 +138,7 @@ def test_a_photo_that_changes_while_it_is_read(
             more.write(b"more")
         return decode(*args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(engine, "decode", decode_while_more_arrives)
+    monkeypatch.setattr(reading, "decode", decode_while_more_arrives)
     assert said(classifier, path) == "a.jpg changed while it was read"
     assert classifier.classify(path).seen is None
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.engine.conftest import BEARS
 from trayapp.engine import EngineError
-from trayapp.engine.card import NoneClass, NoneThreshold
+from trayapp.engine.card import Calibration, Metric, NoneClass, NoneThreshold
 from trayapp.engine.package import ModelPackage
 
 Write = Callable[..., Path]
@@ -94,6 +94,16 @@ SPOILED: list[tuple[str, Any, str]] = [
     ("none", {"kind": "class", "index": 3}, "none.index: found 3; allowed: 0 to 2"),
     ("none", {"kind": "magic"}, 'none.kind: found "magic"; allowed: one of class, threshold'),
     ("calibration", {"temperature": 0}, "calibration.temperature: found 0; allowed: float > 0.0"),
+    (
+        "calibration",
+        {"target": 98, "photos": 10},
+        "calibration.target: found 98; allowed: float <= 1.0",
+    ),
+    (
+        "metrics",
+        [{"data": "web", "photos": 10, "filed": 9, "right": -1}],
+        "metrics[0].right: found -1; allowed: int >= 0",
+    ),
     ("files", {}, "files: found no model.onnx; allowed: model.onnx or learner.pkl"),
     ("files", {"model.onnx": "12"}, "files.model.onnx: found '12'; allowed: a SHA-256"),
     ("colour", "red", "Object contains unknown field `colour`"),
@@ -112,7 +122,7 @@ def test_a_card_with_a_wrong_value_says_key_found_and_allowed(
 def test_a_card_with_a_wrong_value_deep_inside(card: Card, write_package: Write) -> None:
     card["input"]["resize"] = "stretch"
     assert complaint(write_package(card)) == (
-        'model.json: input.resize: found "stretch"; allowed: one of crop, squish, pad'
+        'model.json: input.resize: found "stretch"; allowed: one of crop, squish, pad, none'
     )
     card["input"] |= {"resize": "pad", "std": [1, 0, 1]}
     assert "input.std[1]: found 0; allowed: float > 0.0" in complaint(write_package(card))
@@ -130,6 +140,28 @@ def test_a_card_without_a_key(card: Card, write_package: Write, key: str) -> Non
 def test_a_card_that_points_outside_its_folder(card: Card, write_package: Write, name: str) -> None:
     card["files"][name] = "0" * 64
     assert "allowed: a file name without folders" in complaint(write_package(card))
+
+
+def test_a_card_tells_where_its_thresholds_come_from(card: Card, write_package: Write) -> None:
+    plain = ModelPackage.load(write_package(card)).card
+    assert plain.calibration == Calibration(temperature=1.0, photos=0)
+    assert plain.metrics == ()
+    card["calibration"] = {
+        "temperature": 1.5,
+        "photos": 1000,
+        "none_share": 0.25,
+        "target": 0.98,
+        "ece_before": 0.05,
+        "ece_after": 0.01,
+    }
+    row = {"data": "web", "photos": 600, "filed": 500, "right": 495, "best": 590}
+    card["metrics"] = [row, {**row, "best": None}]
+    package = ModelPackage.load(write_package(card))
+    assert package.card.calibration == Calibration(1.5, 1000, 0.25, 0.98, 0.05, 0.01)
+    assert package.card.metrics == (Metric("web", 600, 500, 495, 590), Metric("web", 600, 500, 495))
+    assert package.probabilities([3, 0, 0]) == pytest.approx(
+        [math.exp(2) / (math.exp(2) + 2)] + [1 / (math.exp(2) + 2)] * 2
+    )
 
 
 def test_only_listed_files_are_read(card: Card, write_package: Write) -> None:

@@ -20,6 +20,8 @@ from PIL import Image
 from tests.engine.conftest import BEARS
 from tests.engine.misfits import Starter, broken_unless_mended, late, misfit, stillborn
 from tests.helpers import picture, wait_until
+from tests.models.pickles import harmful
+from tests.program import COLOURS
 from trayapp.engine import EngineError, crew
 from trayapp.engine.pool import Pool
 from trayapp.photo import Photo
@@ -313,11 +315,32 @@ def test_an_engine_that_the_system_will_not_start(tmp_path: Path) -> None:
         )
 
 
-def test_the_fastai_engine_is_not_here_yet(tmp_path: Path) -> None:
-    with Pool(BEARS, engine="fastai") as pool:
+def test_an_engine_that_has_nothing_to_run(tmp_path: Path) -> None:
+    folder = shutil.copytree(COLOURS, tmp_path / "models" / "colours")
+    with Pool(folder, engine="fastai") as pool:
         assert problem_of(pool, tmp_path / "a.jpg") == (
-            f'{BEARS} has no learner.pkl: set engine = "onnx" under [model]'
+            f'{folder} has no learner.pkl: set engine = "onnx" under [model]'
         )
+    card = (folder / "model.json").read_text().replace("model.onnx", "learner.pkl")
+    (folder / "model.json").write_text(card)
+    (folder / "model.onnx").rename(folder / "learner.pkl")
+    with Pool(folder, engine="onnx") as pool:
+        assert problem_of(pool, tmp_path / "a.jpg") == (
+            f'{folder} has no model.onnx: set engine = "fastai" under [model]'
+        )
+    with Pool(folder) as pool:  # "auto" takes what there is, but not without consent
+        line = problem_of(pool, tmp_path / "a.jpg")
+        assert line.startswith(f"{folder}/learner.pkl was never agreed to: it is a Python pickle")
+        assert line.endswith("`beartray model use colours --engine fastai --trust`")
+
+
+def test_without_consent_nothing_of_a_learner_is_run(tmp_path: Path) -> None:
+    folder = shutil.copytree(COLOURS, tmp_path / "colours")
+    harmful(tmp_path / "it-ran", folder)
+    with Pool(folder, engine="fastai", trust_file=tmp_path / "trusted.json") as pool:
+        assert "was never agreed to" in problem_of(pool, tmp_path / "a.jpg")
+    assert not (tmp_path / "it-ran").exists()
+    assert not (tmp_path / "trusted.json").exists()
 
 
 # The tray process.
@@ -347,7 +370,9 @@ def test_the_tray_process_stays_small() -> None:
     program = (
         "import sys, trayapp.engine, trayapp.engine.pool, trayapp.engine.package;"
         "from trayapp.engine import ModelPackage, Pool;"
-        "heavy = {'numpy', 'onnxruntime', 'PIL', 'pi_heif', 'torch'} & set(sys.modules);"
+        "import trayapp.catalog, trayapp.live, trayapp.engine.trust;"
+        "heavy = {'numpy', 'onnxruntime', 'pi_heif', 'torch', 'torchvision', 'fastai', 'timm'};"
+        "heavy &= set(sys.modules);"
         "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )
     root = Path(__file__).parents[2]

@@ -6,7 +6,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,15 +101,7 @@ def _journal() -> str:
 def _model(settings: Settings) -> str:
     """Verified, loaded in its process, and asked about a picture."""
     folder = catalog.find(settings.model.package, terminal.paths())
-    picture = folder / "sample.png"
-    with tempfile.TemporaryDirectory() as place:
-        if not picture.is_file():
-            picture = Path(place) / "sample.png"
-            picture.write_bytes(_GREY_PNG)
-        with closing(catalog.start_engine(settings.model, terminal.paths())) as pool:
-            verdict = pool.submit(picture).result(timeout=60)
-    if verdict.reason == "unreadable":
-        raise BeartrayError(f"{folder} does not answer: {verdict.error}")
+    catalog.try_out(settings.model, terminal.paths())
     return f"{settings.model.package} ({folder}) answers"
 
 
@@ -142,10 +133,3 @@ def _login(desktop: Desktop, settings: Settings) -> str:
             f" `beartray autostart {'on' if wanted else 'off'}` mends it"
         )
     return f"{'starts' if enabled else 'does not start'} at login ({desktop.autostart.place})"
-
-
-# A picture of 8 × 8 grey points, made with Pillow.
-_GREY_PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000008000000080800000000e164e157000000104944415478da636c"
-    "60800026068a180026080090b5310a910000000049454e44ae426082"
-)

@@ -14,10 +14,14 @@ from trayapp.engine import EngineError
 FORMAT = 1
 MODEL_FILE = "model.onnx"
 LEARNER_FILE = "learner.pkl"
+DEFINE_FILE = "define.py"
+"""What the learner names of the notebook it was made in, as Python code."""
 
-ResizeMethod = Literal["crop", "squish", "pad"]
+ResizeMethod = Literal["crop", "squish", "pad", "none"]
+Padding = Literal["zeros", "border", "reflection"]
 Resampling = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
 Activation = Literal["softmax", "sigmoid"]
+Weights = Literal["fp32", "fp16", "int8"]
 
 Side = Annotated[int, msgspec.Meta(ge=1, le=4096)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -27,7 +31,9 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 _ALLOWED = {
     "resize": ", ".join(get_args(ResizeMethod)),
     "resampling": ", ".join(get_args(Resampling)),
+    "padding": ", ".join(get_args(Padding)),
     "activation": ", ".join(get_args(Activation)),
+    "weights": ", ".join(get_args(Weights)),
     "kind": "class, threshold",
 }
 
@@ -37,11 +43,16 @@ class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Input(_Part, frozen=True):
-    """How a picture becomes the model's input.
+    """How a picture becomes the model's input, step by step as fastai does it at validation.
 
-    `crop` scales the shorter side to size / crop_pct and takes the centre, `squish` scales both
-    sides to size / crop_pct and takes the centre, `pad` fits the whole picture in and leaves the
-    rest black. `mean` and `std` are for RGB in [0, 1].
+    0. With `cut`, only its centre of that size is looked at (or it gets a frame of that size).
+    1. `resize` brings it to `scaled` (width, height; the input's own size if left out): `crop`
+       cuts out the largest centred part of that shape, `squish` takes the whole picture as it
+       is, `pad` the whole picture with a frame (`padding`) that gives it that shape. `none`
+       leaves the picture as it is.
+    2. What is larger than `width` × `height` now is cropped to its centre, what is smaller gets
+       a frame.
+    3. RGB in [0, 1], less `mean`, divided by `std`.
     """
 
     width: Side
@@ -50,13 +61,35 @@ class Input(_Part, frozen=True):
     resampling: Resampling
     mean: tuple[float, float, float]
     std: tuple[Positive, Positive, Positive]
-    crop_pct: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    scaled: tuple[Side, Side] | None = None
+    padding: Padding = "zeros"
+    cut: tuple[Side, Side] | None = None
+
+    @property
+    def target(self) -> tuple[int, int]:
+        """Width and height of the picture after step 1, unless that leaves it as it is."""
+        return self.scaled or (self.width, self.height)
+
+    @property
+    def any_scale(self) -> bool:
+        """Whether a larger or smaller file of the same picture shows the model the same."""
+        return self.resize != "none" and self.cut is None
 
 
 class Calibration(_Part, frozen=True):
-    """Temperature scaling (Guo et al. 2017, arXiv:1706.04599): logits are divided by it."""
+    """Temperature scaling (Guo et al. 2017, arXiv:1706.04599): outputs are divided by it.
+
+    The rest says where it and the thresholds come from: `photos` that the model was not trained
+    on, of which the share `none_share` was none of these; of what is filed at least `target` is
+    right in a folder of that mix; the expected calibration error before and after.
+    """
 
     temperature: Positive = 1.0
+    photos: Count = 0
+    none_share: Fraction | None = None
+    target: Fraction | None = None
+    ece_before: Fraction | None = None
+    ece_after: Fraction | None = None
 
 
 class NoneClass(_Part, frozen=True, tag="class", tag_field="kind"):
@@ -70,22 +103,45 @@ class NoneThreshold(_Part, frozen=True, tag="threshold", tag_field="kind"):
 
 
 class Metric(_Part, frozen=True):
-    """What became of `photos` pictures: `filed` under a label, `right` of those rightly."""
+    """What became of `photos` pictures: `filed` under a label, `right` of those rightly.
+
+    `best` is how many have the true label as their best one, filed or not.
+    """
 
     data: str
     photos: Count
     filed: Count
     right: Count
+    best: Count | None = None
 
 
 class Parity(_Part, frozen=True):
-    """How far model.onnx is from `reference`; Δp over all labels of all pictures."""
+    """How far model.onnx is from `reference`: the same first choice for the share
+    `top1_agreement` of the pictures; |Δp| over all outputs of all pictures, before calibration.
+    """
 
     reference: str
     pictures: Count
     top1_agreement: Fraction
     mean_abs_dp: Fraction
     max_abs_dp: Fraction
+
+
+class Precision(_Part, frozen=True):
+    """The numbers in model.onnx and why: what these cost and save against single precision.
+
+    Measured on `pictures` pictures: the share with the same first choice, |Δp| over all outputs,
+    and milliseconds for one picture on one core, in fp32 and as it is.
+    """
+
+    weights: Weights
+    reason: str
+    pictures: Count = 0
+    top1_agreement: Fraction = 1.0
+    mean_abs_dp: Fraction = 0.0
+    max_abs_dp: Fraction = 0.0
+    fp32_ms: Positive | None = None
+    ms: Positive | None = None
 
 
 class ModelCard(_Part, frozen=True):
@@ -105,6 +161,7 @@ class ModelCard(_Part, frozen=True):
     calibration: Calibration = Calibration()
     metrics: tuple[Metric, ...] = ()
     parity: Parity | None = None
+    precision: Precision | None = None
 
     def __post_init__(self) -> None:
         _check_labels(self)

@@ -7,12 +7,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from trayapp.engine import EngineError
-from trayapp.engine.card import ModelCard, NoneClass, parse
+from trayapp.engine.card import LEARNER_FILE, MODEL_FILE, ModelCard, NoneClass, parse
 from trayapp.photo import Reason
 
 CARD_FILE = "model.json"
+EngineName = Literal["onnx", "fastai"]
+ENGINE_FILES: Mapping[EngineName, str] = {"onnx": MODEL_FILE, "fastai": LEARNER_FILE}
+"""What each engine runs, the preferred one first."""
 _LFS_POINTER = b"version https://git-lfs"
 
 
@@ -53,6 +57,25 @@ class ModelPackage:
     @property
     def labels(self) -> tuple[str, ...]:
         return self.card.labels
+
+    @property
+    def engines(self) -> tuple[EngineName, ...]:
+        """The engines that have a file to run here, the preferred one first; never empty."""
+        return tuple(name for name, file in ENGINE_FILES.items() if file in self.card.files)
+
+    def engine_for(self, wanted: Literal["auto"] | EngineName) -> EngineName:
+        """`wanted` ("auto" is the preferred one) as an engine that can run this package.
+
+        Raises `EngineError` where it has no file for it.
+        """
+        if wanted == "auto":
+            return self.engines[0]
+        if wanted not in self.engines:
+            raise EngineError(
+                f"{self.folder} has no {ENGINE_FILES[wanted]}: set engine = "
+                f'"{self.engines[0]}" under [model]'
+            )
+        return wanted
 
     def read(self, name: str) -> bytes:
         """The content of one listed file, which is what its SHA-256 says or `EngineError`."""

@@ -15,7 +15,13 @@ from typing import Any, Literal, Self
 
 from trayapp.engine import EngineError
 from trayapp.engine.crew import Crew, Job, StartWorker
-from trayapp.engine.worker import MEMORY_LIMIT_BYTES, PHOTO_LIMIT_SECONDS, Engine, Options, start
+from trayapp.engine.worker import (
+    MEMORY_LIMIT_BYTES,
+    PHOTO_LIMIT_SECONDS,
+    Engine,
+    Options,
+    start,
+)
 from trayapp.photo import Verdict
 
 logger = logging.getLogger(__name__)
@@ -30,6 +36,7 @@ class Pool:
     `photo_limit_seconds`, is an "unreadable" verdict (with no `seen`). If the model cannot be
     loaded, futures raise `EngineError` and `problem` says why; later photos try again, with
     growing pauses between the attempts. Workers go after `idle_exit_seconds` without a photo.
+    `trust_file` holds the consents that the fastai engine needs (`Trust`).
     """
 
     def __init__(
@@ -42,10 +49,16 @@ class Pool:
         photo_limit_seconds: float = PHOTO_LIMIT_SECONDS,
         memory_limit_bytes: int = MEMORY_LIMIT_BYTES,
         min_confidence: Mapping[str, float] | None = None,
+        trust_file: Path | None = None,
         start_worker: StartWorker = start,
     ) -> None:
         options = Options(
-            folder, engine, dict(min_confidence or {}), photo_limit_seconds, memory_limit_bytes
+            folder,
+            engine,
+            dict(min_confidence or {}),
+            photo_limit_seconds,
+            memory_limit_bytes,
+            trust_file,
         )
         self._crew = Crew(options, start_worker, workers, idle_exit_seconds)
         self._ahead = 4 * workers

@@ -1,73 +1,119 @@
-"""A decoded picture → the numbers that the model takes, as its model.json says."""
+"""A decoded picture → the numbers that the model takes, exactly as fastai makes them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from trayapp.engine.card import Input
+from trayapp.engine.card import Input, Padding
 from trayapp.engine.decode import PIXEL_LIMIT, UnreadableError, decode
 from trayapp.engine.package import ModelPackage
 
-__all__ = ["PIXEL_LIMIT", "UnreadableError", "decode", "prepare"]
+__all__ = ["PIXEL_LIMIT", "UnreadableError", "decode", "fit", "prepare"]
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in a picture; what is outside of it has to be made up."""
+
+_NUMPY_PADDING = {"border": "edge", "reflection": "reflect"}
+# A frame makes a square of a line; beyond this side it is the shrunk picture that gets one.
+_FRAMED_SIDE = 4096
 
 
 def prepare(image: Image.Image, package: ModelPackage) -> NDArray[np.float32]:
     """Fit an upright RGB `image` to the model: float32 of shape (1, 3, height, width)."""
     spec = package.card.input
-    mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
-    pixels = np.asarray(_FIT[spec.resize](image, spec), dtype=np.float32)
-    pixels = pixels * (1 / (255 * std)) - mean / std
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32)
+    pixels = np.asarray(fit(image, spec))
+    numbers = np.empty((1, 3, spec.height, spec.width), np.float32)
+    for channel, (mean, std) in enumerate(zip(spec.mean, spec.std, strict=True)):
+        plane = numbers[0, channel]
+        np.multiply(pixels[..., channel], np.float32(1 / (255 * std)), out=plane)
+        plane -= np.float32(mean / std)
+    return numbers
 
 
-def _crop(image: Image.Image, spec: Input) -> Image.Image:
-    """Shorter side to size / crop_pct, then the centre, rounded as torchvision and timm do."""
-    width, height = int(spec.width / spec.crop_pct), int(spec.height / spec.crop_pct)
-    if image.width * height < image.height * width:
-        scaled = (width, max(height, int(width * image.height / image.width)))
-    else:
-        scaled = (max(width, int(height * image.width / image.height)), height)
-    return _centre(image, scaled, spec)
-
-
-def _squish(image: Image.Image, spec: Input) -> Image.Image:
-    """The whole picture, whatever its shape, to size / crop_pct, then the centre."""
-    scaled = (int(spec.width / spec.crop_pct), int(spec.height / spec.crop_pct))
-    return _centre(image, scaled, spec)
-
-
-def _centre(image: Image.Image, scaled: tuple[int, int], spec: Input) -> Image.Image:
-    """What scaling all of `image` to `scaled` and cropping the centre gives, in one step.
-
-    Pillow's filters look beyond the box, so the pixels are the same, at a fraction of the work.
-    """
-    left, top = round((scaled[0] - spec.width) / 2), round((scaled[1] - spec.height) / 2)
-    across, down = image.width / scaled[0], image.height / scaled[1]
+def fit(image: Image.Image, spec: Input) -> Image.Image:
+    """The part of an upright RGB `image` that the model looks at, in the model's size."""
+    if spec.cut:
+        image = _cut(image, _centre(image.size, spec.cut), spec.padding)
+    if spec.resize == "none":
+        return _cut(image, _centre(image.size, (spec.width, spec.height)), spec.padding)
+    image = _CHOOSE[spec.resize](image, spec)
+    frame = _centre(spec.target, (spec.width, spec.height))
+    if min(frame[:2]) < 0:  # larger than what was scaled
+        return _cut(image.resize(spec.target, _filter(spec)), frame, spec.padding)
+    # Scaling all of it and cropping then gives the same pixels, with more work: Pillow's filters
+    # look beyond the box.
+    across, down = image.width / spec.target[0], image.height / spec.target[1]
+    left, top, right, bottom = frame
     box = (
         left * across,
         top * down,
-        min((left + spec.width) * across, image.width),
-        min((top + spec.height) * down, image.height),
+        min(right * across, image.width),
+        min(bottom * down, image.height),
     )
     return image.resize((spec.width, spec.height), _filter(spec), box)
 
 
+def _crop(image: Image.Image, spec: Input) -> Image.Image:
+    """The largest centred part with the shape of the target, in whole pixels."""
+    return _cut(image, _shaped(image.size, spec.target, min), spec.padding)
+
+
+def _squish(image: Image.Image, spec: Input) -> Image.Image:  # noqa: ARG001 (as the others)
+    return image
+
+
 def _pad(image: Image.Image, spec: Input) -> Image.Image:
-    """The whole picture inside, in its shape, the rest black."""
-    scale = min(spec.width / image.width, spec.height / image.height)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    canvas = Image.new("RGB", (spec.width, spec.height))
-    canvas.paste(
-        image.resize(size, _filter(spec)),
-        ((spec.width - size[0]) // 2, (spec.height - size[1]) // 2),
+    """The whole picture in the smallest frame with the shape of the target, in whole pixels."""
+    longest = max(image.size)
+    if longest > _FRAMED_SIDE:
+        width, height = (max(1, side * _FRAMED_SIDE // longest) for side in image.size)
+        image = image.resize((width, height), _filter(spec))
+    return _cut(image, _shaped(image.size, spec.target, max), spec.padding)
+
+
+_CHOOSE = {"crop": _crop, "squish": _squish, "pad": _pad}
+
+
+def _shaped(
+    size: tuple[int, int], target: tuple[int, int], choose: Callable[[float, float], float]
+) -> Box:
+    """The largest box inside (`min`), or smallest around (`max`), of the target's shape.
+
+    As fastai.vision.augment.Resize with pcts of ½, its roundings included.
+    """
+    zoom = choose(size[0] / target[0], size[1] / target[1])
+    width, height = max(1, int(zoom * target[0])), max(1, int(zoom * target[1]))
+    left, top = int(0.5 * (size[0] - width)), int(0.5 * (size[1] - height))
+    return left, top, left + width, top + height
+
+
+def _centre(size: tuple[int, int], wanted: tuple[int, int]) -> Box:
+    """As fastai.vision.augment.crop_pad, which rounds down: below 0 away from it."""
+    left, top = (size[0] - wanted[0]) // 2, (size[1] - wanted[1]) // 2
+    return left, top, left + wanted[0], top + wanted[1]
+
+
+def _cut(image: Image.Image, box: Box, padding: Padding) -> Image.Image:
+    """What of `image` is in the box, and `padding` where the box is outside of it."""
+    left, top, right, bottom = box
+    width, height = image.size
+    if box == (0, 0, width, height):
+        return image
+    if padding == "zeros" or (min(left, top) >= 0 and right <= width and bottom <= height):
+        return image.crop(box)  # black outside
+    inside = image.crop((max(0, left), max(0, top), min(right, width), min(bottom, height)))
+    frame = (
+        (max(0, -top), max(0, bottom - height)),
+        (max(0, -left), max(0, right - width)),
+        (0, 0),
     )
-    return canvas
+    pixels = np.pad(np.asarray(inside), frame, _NUMPY_PADDING[padding])  # type: ignore[call-overload]
+    return Image.fromarray(pixels)
 
 
 def _filter(spec: Input) -> Image.Resampling:
     return Image.Resampling[spec.resampling.upper()]
-
-
-_FIT = {"crop": _crop, "squish": _squish, "pad": _pad}

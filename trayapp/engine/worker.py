@@ -15,17 +15,23 @@ from dataclasses import dataclass, field
 from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from trayapp.engine import Classifier, EngineError, printable
-from trayapp.engine.card import LEARNER_FILE
+from trayapp.engine.offline import go_offline
+from trayapp.engine.trust import check_consent
 from trayapp.engine.wire import Answer, Broken, Connection, Ready, hear_parent, send
+
+if TYPE_CHECKING:
+    from trayapp.engine.package import ModelPackage
 
 Engine = Literal["auto", "onnx", "fastai"]
 
 PHOTO_LIMIT_SECONDS = 20.0
 MEMORY_LIMIT_BYTES = 2 << 30
 """Enough for a photo of 220 megapixels in RGB (880 MB) and a copy."""
+LEARNER_MEMORY_BYTES = 2 << 30
+"""What torch, fastai and a learner may take besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class Options:
     min_confidence: Mapping[str, float] = field(default_factory=dict)
     photo_limit_seconds: float = PHOTO_LIMIT_SECONDS
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES
+    trust_file: Path | None = None
 
 
 def start(connection: Connection, options: Options) -> BaseProcess:
@@ -82,16 +89,20 @@ def behave(options: Options) -> None:
         return
     os.nice(10)
     if sys.platform == "linux":
-        import resource
-
-        # DATA, not AS: address space counts what onnxruntime and threads reserve but never use.
-        limit = options.memory_limit_bytes
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        if hard == resource.RLIM_INFINITY or hard > limit:
-            resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+        _limit_memory(options.memory_limit_bytes)
         _return_large_blocks()
         with suppress(OSError):  # if the system runs out of memory, rather we than the desktop
             Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+
+def _limit_memory(limit: int) -> None:
+    if sys.platform == "linux":
+        import resource
+
+        # DATA, not AS: address space counts what onnxruntime and threads reserve but never use.
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        if hard == resource.RLIM_INFINITY or hard > limit:
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _return_large_blocks() -> None:
@@ -108,22 +119,30 @@ def load(options: Options) -> Classifier:
     """The classifier of a model package. Raises `EngineError`."""
     from trayapp.engine.package import ModelPackage
 
-    package = ModelPackage.load(options.folder)
-    if options.engine == "fastai":
-        if LEARNER_FILE not in package.card.files:
-            raise EngineError(
-                f'{options.folder} has no {LEARNER_FILE}: set engine = "onnx" under [model]'
-            )
-        raise EngineError(
-            "the fastai engine is not installed: `pip install 'beartray[fastai]'`, or set "
-            'engine = "onnx" under [model]'
-        )
-    from trayapp.engine.onnx import OnnxClassifier
-
+    # Each engine checks the files that it uses; hashing the others only takes time.
+    package = ModelPackage.load(options.folder, verify=False)
     try:
+        if package.engine_for(options.engine) == "fastai":
+            return _load_learner(package, options)
+        from trayapp.engine.onnx import OnnxClassifier
+
         return OnnxClassifier(package, options.min_confidence)
     except MemoryError:
         raise EngineError(f"{package.name} needs more memory than the engine may use") from None
+
+
+def _load_learner(package: ModelPackage, options: Options) -> Classifier:
+    check_consent(package, options.trust_file)  # before anything of it, or for it, is loaded
+    go_offline()
+    _limit_memory(options.memory_limit_bytes + LEARNER_MEMORY_BYTES)
+    try:
+        from trayapp.engine.learner import LearnerClassifier
+    except ImportError as error:
+        raise EngineError(
+            f"the fastai engine is not installed ({error}): `pip install 'beartray[fastai]'`, or "
+            'set engine = "onnx" under [model]'
+        ) from None
+    return LearnerClassifier(package, options.min_confidence)
 
 
 def serve(connection: Connection, classifier: Classifier, options: Options) -> None:
