@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
 from trayapp import catalog, settings
-from trayapp.commands import terminal
+from trayapp.commands import importing, terminal
+from trayapp.commands.card_words import describe
+from trayapp.commands.consent import agree
 from trayapp.commands.photos import Json
 from trayapp.engine import EngineError
 from trayapp.engine.package import ModelPackage
+from trayapp.engine.trust import Trust, code_of
+from trayapp.engine.worker import Engine
 from trayapp.paths import default_folder
 
 model = typer.Typer(help="The installed models.")
+model.command("import")(importing.import_)
 config = typer.Typer(help="The settings file.")
 
 Name = Annotated[str | None, typer.Argument(help="The one in use, if left out.")]
@@ -25,19 +30,26 @@ Name = Annotated[str | None, typer.Argument(help="The one in use, if left out.")
 
 @model.command("list")
 def list_(json: Json = False) -> int:
-    """The installed models; * marks the one in use."""
+    """The installed models and their engines; * marks the one in use."""
     current = terminal.load_settings().model.package
     models = catalog.installed(terminal.paths())
     if current not in models:  # used from where it lies
         with suppress(EngineError):
             models[current] = catalog.find(current, terminal.paths())
     for name, folder in models.items():
-        labels = list(catalog.labels(folder))
+        row = {"name": name, "used": name == current, "labels": [], "path": str(folder)}
+        try:
+            package = ModelPackage.load(folder, verify=False)
+        except EngineError as error:
+            row |= {"engines": [], "problem": str(error)}
+            shown = f"cannot be used: {error}"
+        else:
+            row |= {"labels": list(package.labels), "engines": list(package.engines)}
+            shown = f"{', '.join(package.labels)} ({', '.join(package.engines)})"
         if json:
-            row = {"name": name, "used": name == current, "labels": labels, "path": str(folder)}
             terminal.say_json(row)
         else:
-            terminal.say(f"{'*' if name == current else ' '} {name}: {', '.join(labels)}")
+            terminal.say(f"{'*' if name == current else ' '} {name}: {shown}")
     return 0
 
 
@@ -45,34 +57,57 @@ def list_(json: Json = False) -> int:
 def info(name: Name = None, json: Json = False) -> int:
     """What a model knows, where it comes from and how well it does."""
     package, folder = _load(name)
-    card = msgspec.to_builtins(package.card)
     if json:
-        terminal.say_json({"path": str(folder), **card})
+        card = msgspec.to_builtins(package.card)
+        terminal.say_json({"path": str(folder), "engines": list(package.engines), **card})
         return 0
-    terminal.say(f"{package.name} ({folder})")
-    for key, value in card.items():
-        if key != "name" and value not in (None, "", {}, ()):
-            terminal.say(f"  {key}: {_words(value)}")
+    for line in describe(package):
+        terminal.say(line)
     return 0
 
 
 @model.command()
-def use(name: Annotated[str, typer.Argument(help="From `beartray model list`.")]) -> int:
-    """Classify with this model from now on."""
+def use(
+    name: Annotated[str, typer.Argument(help="From `beartray model list`.")],
+    engine: Annotated[
+        Engine | None, typer.Option(help="fastai runs learner.pkl, which is a program.")
+    ] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="You trust learner.pkl's maker.")] = False,
+) -> int:
+    """Classify with this model from now on, once it has shown that it works."""
     package, _ = _load(name)
-    settings.change(terminal.paths().settings_file, "model.package", name)
-    terminal.say(f"Using {package.name}: {', '.join(package.labels)}")
+    before = terminal.load_settings().model
+    wanted = engine or ("auto" if before.engine not in package.engines else before.engine)
+    runs = package.engine_for(wanted)
+    if runs == "fastai":
+        agree(code_of(package), trust)
+    after = msgspec.structs.replace(before, package=name, engine=wanted, workers=1)
+    catalog.try_out(after, terminal.paths())
+    changes = [("model.package", name), ("model.engine", wanted)]
+    if wanted == before.engine:
+        changes.pop()
+    elif before.engine != "auto":  # the old engine need not have a file in the new package
+        changes.reverse()
+    for key, value in changes:
+        settings.change(terminal.paths().settings_file, key, value)
+    how = f" (with the {runs} engine)" if runs != "onnx" else ""
+    terminal.say(f"Using {package.name}{how}: {', '.join(package.labels)}")
     return 0
 
 
 @model.command()
 def verify(name: Name = None, json: Json = False) -> int:
-    """Check every file of a model against its checksum."""
+    """Check every file of a model against its checksum, and that the model answers."""
     package, folder = _load(name)
+    chosen = name or terminal.load_settings().model.package
+    engines = {engine: _try(package, chosen, engine) for engine in package.engines}
     if json:
-        terminal.say_json({"name": package.name, "path": str(folder), "verified": True})
-    else:
-        terminal.say(f"{package.name}: every file is as it was published ({folder})")
+        row = {"name": package.name, "path": str(folder), "verified": True, "engines": engines}
+        terminal.say_json(row)
+        return 0
+    terminal.say(f"{package.name}: every file is as it was published ({folder})")
+    for engine, found in engines.items():
+        terminal.say(f"{package.name}: the {engine} engine {found}")
     return 0
 
 
@@ -113,12 +148,16 @@ def set_(
     return 0
 
 
-def _words(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_words(inner)}" for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return ("; " if value and isinstance(value[0], Mapping) else ", ").join(map(_words, value))
-    return str(value)
+def _try(package: ModelPackage, name: str, engine: Engine) -> str:
+    """What becomes of a picture that one engine is shown. Raises `EngineError`."""
+    if engine == "fastai":
+        trust = Trust(terminal.paths().trust)
+        if not all(map(trust.knows, code_of(package))):
+            return "was not tried: nobody has agreed to run learner.pkl"
+        if find_spec("fastai") is None:
+            return "was not tried: the fastai extra is not installed"
+    catalog.try_out(settings.Model(package=name, engine=engine), terminal.paths())
+    return "answers"
 
 
 def _load(name: str | None) -> tuple[ModelPackage, Path]:
