@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from trayapp import __version__
-from trayapp.commands import manage, photos, running, terminal
+from trayapp.commands import manage, photos, running, terminal, training
 from trayapp.commands.doctor import doctor
 from trayapp.commands.outcome import DONE, INTERRUPTED, outcome
 from trayapp.photo import BeartrayError
@@ -38,6 +38,7 @@ def build() -> typer.Typer:
     cli.command()(photos.history)
     cli.command()(photos.undo)
     cli.add_typer(manage.model, name="model")
+    cli.command()(training.train)
     cli.command()(running.autostart)
     cli.add_typer(manage.config, name="config")
     cli.command()(doctor)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from trayapp.commands import terminal
+from trayapp.commands.bars import new_bar
 from trayapp.database import JournalError
 from trayapp.decide import decide
 from trayapp.errors import explain
@@ -19,9 +20,6 @@ from trayapp.photo import BeartrayError, Photo, Plan, Verdict
 from trayapp.settings import Sort
 from trayapp.steps import look, names, steps_of
 from trayapp.tell import percent
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 State = Literal["done", "planned", "left", "known", "unreadable", "failed"]
 
@@ -144,32 +142,11 @@ class _Progress:
         if sys.stderr is None or not sys.stderr.isatty():
             yield from verdicts
             return
-        bar = _bar()
+        bar = new_bar()
         task = self._stack.enter_context(bar).add_task("Sorting", total=self._total)
         for item in verdicts:
             yield item
             bar.advance(task)
-
-
-def _bar() -> Progress:
-    from rich import progress
-    from rich.console import Console
-    from rich.text import Text
-
-    class Rate(progress.ProgressColumn):
-        def render(self, task: progress.Task) -> Text:
-            return Text(f"{task.speed:.1f} photos/s" if task.speed else "")
-
-    return progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        Rate(),
-        progress.TimeRemainingColumn(),
-        console=Console(stderr=True),
-        redirect_stdout=sys.stdout is not None
-        and sys.stdout.isatty(),  # lines above the bar; what is piped stays piped
-    )
 
 
 def _copied_before(plan: Plan) -> Path | None:
