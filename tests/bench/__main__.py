@@ -10,17 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench import batch, live
+from tests.bench.engines import engines
 from tests.bench.figures import Figure, lines_of_json, machine, table
 from tests.bench.photos import large_photos, web_photos
 
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="tasks.py bench", description=__doc__)
+    options.add_argument("--engines", action="store_true", help="only the engines")
     options.add_argument("--quick", action="store_true", help="fewer photos: a minute")
     options.add_argument("--json", action="store_true", help="one JSON object a line")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="beartray-bench-") as scratch:
-        figures = list(measure(Path(scratch), chosen.quick))
+        figures = list(measure(Path(scratch), chosen.quick, chosen.engines))
     if chosen.json:
         print(json.dumps({"machine": machine()}))
     else:
@@ -28,8 +30,13 @@ def main() -> None:
     print("\n".join(lines_of_json(figures) if chosen.json else table(figures)))
 
 
-def measure(scratch: Path, quick: bool) -> Iterator[Figure]:
+def measure(scratch: Path, quick: bool, only_engines: bool) -> Iterator[Figure]:
     web, large = web_photos(scratch / "made", 300), large_photos()
+    tell("engines")
+    (scratch / "engines").mkdir()
+    yield from engines(scratch / "engines", web, large, quick)
+    if only_engines:
+        return
     what = f"photo of {sum(path.stat().st_size for path in web) / len(web) / 1000:.0f} kB"
     tell("latency")
     yield from live.latency(scratch / "latency", what, web, 8 if quick else 30, goal=True)

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import itertools
-import multiprocessing
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from tests.bench.engines import bare_rate
 from tests.bench.figures import Figure, median
 from tests.bench.live import burst
 from tests.bench.photos import copies
 from tests.bench.running import set_up
-from tests.program import BEARTRAY, ROOT
+from tests.program import BEARTRAY
 from trayapp.database import Database
 from trayapp.decide import decide
-from trayapp.engine.onnx import OnnxClassifier
-from trayapp.engine.package import ModelPackage
-from trayapp.engine.preprocess import decode, prepare
-from trayapp.engine.worker import Options, behave
 from trayapp.filing import Filing
 from trayapp.journal import Journal
 from trayapp.photo import Photo, Verdict
 from trayapp.settings import Sort
 from trayapp.steps import prepare as prepare_step
 from trayapp.steps import steps_of
-
-MODEL = ROOT / "models" / "bears"
-WARM = 20  # photos before the clock starts
 
 
 def rates(scratch: Path, photos: Sequence[Path], count: int, rounds: int) -> Iterator[Figure]:
@@ -54,25 +46,6 @@ def rates(scratch: Path, photos: Sequence[Path], count: int, rounds: int) -> Ite
     if busy:
         name = "the app, workers = 1: the engine has work"
         yield Figure("Rate", name, 100 * median(busy), "%", "of the burst's time")
-
-
-def bare_rate(photos: Sequence[Path]) -> float:
-    """Photos a second in a process that does nothing but decode, prepare and run the network."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_bare_rate, photos).result()
-
-
-def _bare_rate(photos: Sequence[Path]) -> float:
-    behave(Options(MODEL))
-    package = ModelPackage.load(MODEL)
-    classifier = OnnxClassifier(package)
-    began = 0.0
-    for number, photo in enumerate(photos):
-        if number == WARM:
-            began = time.monotonic()
-        image, _ = decode(photo)
-        classifier.run(prepare(image, package))
-    return (len(photos) - WARM) / (time.monotonic() - began)
 
 
 def sort_rate(scratch: Path, photos: Sequence[Path], count: int, workers: int) -> float:
