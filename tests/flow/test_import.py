@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
@@ -15,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.helpers import files, make_tree, wait_until
-from tests.program import Program
+from tests.program import BEARTRAY, Program
 
 pytestmark = [
     pytest.mark.flow,
@@ -164,6 +167,26 @@ def test_with_consent_it_runs_without_network_and_leaves_nothing(
     assert proof.read_text() == "no network"
     assert left_behind(program) == []
     assert "mine" not in program.command("model", "list")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT for one process there")
+def test_stopped_it_leaves_nothing(program: Program, tmp_path: Path) -> None:
+    started, file = tmp_path / "started", tmp_path / "export.pkl"
+    sleep = f"import os, time; open({str(started)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    file.write_bytes(pickle.dumps(Malice(sleep)))
+    process = subprocess.Popen(
+        [*BEARTRAY, "model", "import", file, "--name", "mine", "--trust"],
+        env=program.environ,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    child = int(wait_until(lambda: started.exists() and started.read_text(), 60, "it was loaded"))
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert (process.returncode, said) == (130, "beartray: stopped; nothing was imported\n")
+    assert left_behind(program) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
 
 
 CONNECT = """

@@ -64,7 +64,7 @@ def test_killed_stopped_and_in_the_end_used(learning: Program, photos: Path) -> 
     stop(learning, arguments, signal.SIGKILL, out / "work" / "fold-0.pt")
     (out / "work" / "fold-0.pt").rename(kept := photos.with_name("kept.pt"))
     said = stop(learning, arguments, signal.SIGINT, out / "work" / "fold-0.pt")
-    assert said.startswith("stopped; the same command goes on from here\n")
+    assert said == "beartray: stopped; the same command goes on from here\n"
     kept.unlink()
     done = learning.try_command(*arguments)
     assert done.returncode == 0, done.stderr

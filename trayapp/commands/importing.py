@@ -149,6 +149,8 @@ def _bring_in(request: Mapping[str, Any], source: Path, place: Path) -> dict[str
 
     try:
         return run_apart(WORK, request, place / "scratch", Limits(), hear)
+    except KeyboardInterrupt:
+        raise terminal.StoppedError("stopped; nothing was imported") from None
     except EngineError as error:
         # It knows the copies only.
         text = str(error).replace(str(request["file"]), str(source))

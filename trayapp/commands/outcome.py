@@ -52,6 +52,8 @@ def _one_line(error: Exception) -> str:
 
 
 def _status(error: Exception) -> int:
+    if isinstance(error, terminal.StoppedError):
+        return INTERRUPTED
     if isinstance(error, AlreadyRunningError | NotRunningError):
         return RUNNING
     if isinstance(error, UndoError | JournalError | OSError):

@@ -21,10 +21,15 @@ from trayapp.journal import Journal
 from trayapp.notes import Notes
 from trayapp.owner import Owner
 from trayapp.paths import Paths
+from trayapp.photo import BeartrayError
 from trayapp.settings import Settings
 
 # A name may hold line breaks, terminal codes and bytes that are no text; no terminal gets them.
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+class StoppedError(BeartrayError):
+    """The person stopped a command that has more to say of it than that."""
 
 
 def say(line: str) -> None:

@@ -99,8 +99,7 @@ def _train(options: Options, json: bool) -> int:
     try:
         package, findings = teach.run(options, progress)
     except KeyboardInterrupt:
-        terminal.warn("stopped; the same command goes on from here")
-        raise
+        raise terminal.StoppedError("stopped; the same command goes on from here") from None
     metrics = [
         {"data": m.data, "photos": m.photos, "filed": m.filed, "right": m.right}
         for m in package.card.metrics
