@@ -1,4 +1,7 @@
-"""The shipped model on real photos, through the real command."""
+"""The shipped model on real photos, through the real command.
+
+It has learnt from most of them: this shows that the package works, its card says how well.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ pytestmark = pytest.mark.flow
 
 BEARS = ROOT.parent / "shared" / "bears"
 SAMPLE = 400
-GOAL = 0.95
+GOAL = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def test_of_the_bears_it_files_nearly_all_are_right(program: Program) -> None:
     print(f"web bears: {len(photos)}, filed {len(found) / len(photos):.1%},")
     print(f"of those right {right / len(found):.1%}")
     assert right >= GOAL * len(found)
-    assert len(found) >= len(photos) / 2, "a model that files nothing is never wrong"
+    assert len(found) >= 0.9 * len(photos), "a model that files nothing is never wrong"
 
 
 def test_what_is_no_bear_stays_where_it_is(program: Program) -> None:

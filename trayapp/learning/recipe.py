@@ -26,8 +26,8 @@ class Recipe:
     architecture: str = ARCHITECTURE
     size: int = 256
     method: Method = "crop"
-    epochs: int = 5
-    frozen_epochs: int = 3
+    epochs: int = 4
+    frozen_epochs: int = 2
     batch_size: int = 32
     frozen_stages: int = 3
     head_rate: float = 3e-3
@@ -36,12 +36,12 @@ class Recipe:
     dropout: float = 0.2
     label_smoothing: float = 0.02
     mixup: float = 0.0
-    taught_share: float = 0.875  # of `size`, for the side of a training crop
+    taught_share: float = 0.86  # of `size`, for the side of a training crop
     min_scale: float = 0.4  # of a picture's area that a random crop keeps
     max_rotate: float = 10.0
     max_lighting: float = 0.3
     average: float = 0.98  # decay of the moving average of weights; 0 is none
-    blend: float = 0.5  # share of what `epochs` taught, the rest as it was after `frozen_epochs`
+    blend: float = 0.8  # share of what `epochs` taught, the rest as it was after `frozen_epochs`
     bfloat16: bool = True  # where the processor computes in it
     margin: float = 1.3  # how many times `size` the shorter side of a kept picture is
 
