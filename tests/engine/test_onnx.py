@@ -45,7 +45,7 @@ def test_a_photo_of_nothing_in_particular(classifier: OnnxClassifier, tmp_path: 
     verdict = classifier.classify(path)
     assert verdict.label is None
     assert verdict.reason == "unsure"
-    assert tuple(verdict.scores) == classifier.labels == ("grizzly", "black", "teddy")
+    assert tuple(verdict.scores) == classifier.labels == ("black", "grizzly", "teddy")
     assert verdict.confidence == max(verdict.scores.values())
     assert verdict.taken == datetime(2020, 2, 2, 20, 20, 20)  # noqa: DTZ001 (a camera's)
     assert verdict.seen == Photo.at(path)

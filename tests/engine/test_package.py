@@ -40,8 +40,8 @@ def test_a_sound_package_loads(card: Card, write_package: Write) -> None:
 
 def test_the_bears_are_whole() -> None:
     package = ModelPackage.load(BEARS)
-    assert package.labels == ("grizzly", "black", "teddy")
-    web = package.card.metrics[0]
+    assert package.labels == ("black", "grizzly", "teddy")
+    (web,) = (metric for metric in package.card.metrics if metric.data == "web")
     assert web.right / web.filed >= 0.95
 
 
@@ -181,6 +181,7 @@ def toys() -> ModelPackage:
         labels=("ball", "doll"),
         thresholds={"ball": 0.6, "doll": 0.7},
         none=NoneClass(1),
+        calibration=Calibration(),
     )
     return replace(bears, card=card)
 
