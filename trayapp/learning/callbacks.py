@@ -141,7 +141,11 @@ class Bfloat16(Callback):
 
 
 class MovingAverage(Callback):
-    """Ends with the exponential moving average of the weights (Polyak and Juditsky 1992)."""
+    """Ends with the exponential moving average of the weights (Polyak and Juditsky 1992).
+
+    Of the first steps, each counts more: in a short training the weights that it began with
+    would otherwise outweigh all that it learnt.
+    """
 
     order = 50
 
@@ -149,12 +153,14 @@ class MovingAverage(Callback):
         self.decay, self.keeper = decay, keeper
 
     def before_fit(self) -> None:
-        average = AveragedModel(
-            self.learn.model, multi_avg_fn=get_ema_multi_avg_fn(self.decay), use_buffers=True
-        )
+        average = AveragedModel(self.learn.model, multi_avg_fn=self._update, use_buffers=True)
         if self.keeper.average is not None:
             average.load_state_dict(self.keeper.average)
         self.keeper.average = average
+
+    def _update(self, average: Any, current: Any, number: Any) -> None:
+        decay = min(self.decay, (1 + int(number)) / (10 + int(number)))
+        get_ema_multi_avg_fn(decay)(average, current, number)
 
     def after_step(self) -> None:
         self.keeper.average.update_parameters(self.learn.model)
