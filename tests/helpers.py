@@ -88,6 +88,11 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+def names(folder: Path) -> set[str]:
+    """The path of every file below `folder`, inside it; also while files come and go."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
 @contextmanager
 def tiny_disk(folder: Path, size: str) -> Iterator[Path]:
     """A file system of its own at `folder`, of `size` such as "64k"; skips where none can be."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.helpers import SLOWNESS, files, make_tree, require_programs, wait_until
+from tests.helpers import SLOWNESS, files, make_tree, names, require_programs, wait_until
 from tests.program import Program
 
 pytestmark = pytest.mark.flow
@@ -55,7 +55,7 @@ def test_all_the_ways_a_photo_arrives(
         expected["inbox/teddy/loaded.jpg"] = loaded
         # Of no known class.
         expected["inbox/desk.jpg"] = photo(inbox / "desk.jpg", "none")
-        wait_until(lambda: files(inbox.parent / "inbox").keys() == keys(expected), 20, "all filed")
+        wait_until(lambda: names(inbox.parent / "inbox") == keys(expected), 20, "all filed")
     del make
     assert {f"inbox/{name}": data for name, data in files(inbox).items()} == expected
     history = program.rows("history")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import files, make_tree, wait_until
+from tests.helpers import files, make_tree, names, wait_until
 from tests.program import BEARTRAY, Program
 
 pytestmark = [
@@ -80,7 +80,7 @@ def test_photos_are_filed_by_an_imported_learner(
             f"{label}/{label}.jpg": draw(inbox / f"{label}.jpg", label, 900 + number)
             for number, label in enumerate(LABELS)
         }
-        wait_until(lambda: files(inbox).keys() == expected.keys(), 30, "all filed")
+        wait_until(lambda: names(inbox) == expected.keys(), 30, "all filed")
     assert files(inbox) == expected
 
 
