@@ -10,7 +10,9 @@ from PIL import Image
 from tests.helpers import files, picture
 from trayapp.commands import importing
 from trayapp.engine import EngineError
+from trayapp.engine.card import Parity
 from trayapp.learning.bring_in import choose_none
+from trayapp.learning.parity import holds
 from trayapp.learning.samples import find_samples, make_samples, thinned
 
 pytestmark = pytest.mark.learning
@@ -69,3 +71,19 @@ def test_samples_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "link.jpg").symlink_to(found[0])
     assert find_samples(tmp_path) == found
     assert thinned(range(10), 4) == [0, 2, 5, 7]
+
+
+@pytest.mark.parametrize(
+    ("pictures", "agreement", "distance", "enough"),
+    [
+        (7, 6 / 7, 0.004, True),  # neither knew which of two
+        (7, 5 / 7, 0.004, False),
+        (7, 1.0, 0.02, False),
+        (1000, 0.99, 0.01, True),
+        (1000, 0.989, 0.0, False),
+    ],
+)
+def test_how_alike_is_alike_enough(
+    pictures: int, agreement: float, distance: float, enough: bool
+) -> None:
+    assert holds(Parity("learner.pkl", pictures, agreement, distance, distance)) is enough

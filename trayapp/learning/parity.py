@@ -74,8 +74,14 @@ def ask(learner: Any, images: Sequence[Image.Image]) -> list[list[float]]:
 
 
 def holds(parity: Parity) -> bool:
-    """Whether the package may stand in for the learner."""
-    return parity.top1_agreement >= LEAST_AGREEMENT and parity.mean_abs_dp <= LARGEST_MEAN_DP
+    """Whether the package may stand in for the learner.
+
+    One other first choice is let pass however few the pictures are: where the learner itself
+    hardly knows which, any rounding decides.
+    """
+    differing = round((1 - parity.top1_agreement) * parity.pictures)
+    allowed = max(1, int((1 - LEAST_AGREEMENT) * parity.pictures))
+    return differing <= allowed and parity.mean_abs_dp <= LARGEST_MEAN_DP
 
 
 def suspect(learner: Any, package: ModelPackage, pictures: Sequence[Path]) -> str:
