@@ -1,8 +1,9 @@
-"""Writes small files as a whole or not at all."""
+"""Files as a whole: written all or not at all, and their checksum."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -26,3 +27,9 @@ def write_atomically(path: Path, content: bytes, mode: int) -> None:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def sha256(file: Path) -> str:
+    """Of the content, in small hex. Raises `OSError`."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from trayapp.engine import EngineError
 from trayapp.engine.card import DEFINE_FILE, LEARNER_FILE, NoneClass
 from trayapp.engine.package import ModelPackage
 from trayapp.engine.pickles import check_pickle
+from trayapp.files import sha256
 
 WORK = "trayapp.learning.bring_in:bring_in"
 STALE_SECONDS = 86_400
@@ -59,9 +59,9 @@ def import_(
     with _workshop(terminal.paths().models) as place:
         learner = _take(source, place / "given" / LEARNER_FILE)
         check_pickle(learner, name=source)
-        code = {_sha256(learner): source}
+        code = {sha256(learner): source}
         if define is not None:
-            code[_sha256(_take(define, place / "given" / DEFINE_FILE))] = define
+            code[sha256(_take(define, place / "given" / DEFINE_FILE))] = define
         agree(code, trust)
         request = {
             "file": str(learner),
@@ -128,11 +128,6 @@ def _take(source: Path, copy: Path) -> Path:
     except FileNotFoundError:
         raise EngineError(f"{source} is not there") from None
     return copy
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _bring_in(request: Mapping[str, Any], source: Path, place: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trayapp.engine.operators import declare_torchvision_operators
+from trayapp.files import write_atomically
 from trayapp.learning.progress import Advance
 
 declare_torchvision_operators()
@@ -90,8 +91,7 @@ class Keeper(Callback):
         """What is reached before `epoch` of this phase."""
         state = self.learn.opt.state_dict()
         hypers = [{k: float(v) for k, v in values.items()} for values in state["hypers"]]
-        stream = io.BytesIO()  # torch tells of a full disk in its own words
-        torch.save(
+        write_state(
             {
                 "model": self.learn.model.state_dict(),
                 "phase": self.phase,
@@ -101,11 +101,8 @@ class Keeper(Callback):
                 "opt": state["state"],
                 "average": None if self.average is None else self.average.state_dict(),
             },
-            stream,
+            self.file,
         )
-        temporary = self.file.with_suffix(".part")
-        temporary.write_bytes(stream.getbuffer())
-        temporary.replace(self.file)
 
 
 class StayAsTheyAre(Callback):
@@ -175,6 +172,13 @@ def has_bfloat16(device: Any) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return device.type == "cpu" and any(getattr(torch.cpu, name, bool)() for name in checks)
+
+
+def write_state(state: Any, file: Path) -> None:
+    """What torch can load again, as a whole or not at all. Raises `OSError` on a full disk."""
+    stream = io.BytesIO()  # torch itself tells of a full disk in its own words
+    torch.save(state, stream)
+    write_atomically(file, stream.getvalue(), 0o644)
 
 
 def _nobody(_row: Row) -> None:

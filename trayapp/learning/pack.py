@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from trayapp.engine.card import (
     NoneThreshold,
 )
 from trayapp.engine.package import CARD_FILE, ModelPackage
+from trayapp.files import sha256
 from trayapp.learning.export import halve
 
 README_FILE = "README.md"
@@ -133,12 +133,7 @@ def _card(converted: Converted, details: Details) -> ModelCard:
 
 
 def _write_card(folder: Path, card: ModelCard, names: list[str]) -> ModelPackage:
-    files = {name: _sha256(folder / name) for name in sorted(names)}
+    files = {name: sha256(folder / name) for name in sorted(names)}
     text = msgspec.json.format(msgspec.json.encode(structs.replace(card, files=files)), indent=2)
     (folder / CARD_FILE).write_bytes(text + b"\n")
     return ModelPackage.load(folder, verify=False)
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

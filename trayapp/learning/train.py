@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -45,6 +44,7 @@ from trayapp.learning.callbacks import (  # noqa: E402
     Row,
     StayAsTheyAre,
     has_bfloat16,
+    write_state,
 )
 from trayapp.learning.dataset import Picture  # noqa: E402
 from trayapp.learning.progress import Progress  # noqa: E402
@@ -119,7 +119,7 @@ def teach(lesson: Lesson, progress: Progress) -> Taught:
             if number >= keeper.phase and phase.epochs:
                 _fit(learner, recipe, phase, number, keeper)
             if number == 0 and keeper.phase == 0:
-                _write_state(learner.model, lesson.probe)
+                write_state(learner.model.state_dict(), lesson.probe)
     if made.weights is not None:
         _blend(learner.model, lesson.probe, recipe.blend)
     _settle(learner, lesson, made)
@@ -239,14 +239,6 @@ def _fit(learner: Any, recipe: Recipe, phase: _Phase, number: int, keeper: Keepe
             cbs=callbacks,
             start_epoch=keeper.start_epoch,
         )
-
-
-def _write_state(model: Any, file: Path) -> None:
-    stream = io.BytesIO()  # torch tells of a full disk in its own words
-    torch.save(model.state_dict(), stream)
-    temporary = file.with_suffix(".part")
-    temporary.write_bytes(stream.getbuffer())
-    temporary.replace(file)
 
 
 def _blend(model: Any, before: Path, share: float) -> None:
