@@ -23,11 +23,11 @@ from trayapp.engine.card import NoneClass, NoneThreshold
 from trayapp.engine.onnx import OnnxClassifier
 from trayapp.engine.package import ModelPackage
 from trayapp.engine.unpickle import load_learner
-from trayapp.learning import network, teach
+from trayapp.learning import network, train
 from trayapp.learning.findings import Findings
 from trayapp.learning.progress import Advance
 from trayapp.learning.recipe import Recipe
-from trayapp.learning.teach import Options
+from trayapp.learning.train import Options
 
 pytestmark = pytest.mark.learning
 
@@ -83,7 +83,7 @@ def scores(folder: Path) -> list[list[float]]:
 
 def test_a_model_for_the_app_and_a_learner_for_everybody(options: Options) -> None:
     heard = Heard()
-    package, findings = teach.run(options, heard)
+    package, findings = train.run(options, heard)
     assert sorted(files(options.out)) == [
         "README.md",
         "learner.pkl",
@@ -113,7 +113,7 @@ def test_a_model_for_the_app_and_a_learner_for_everybody(options: Options) -> No
 
 
 def test_the_learner_names_nothing_of_ours_and_no_place(options: Options) -> None:
-    teach.run(options, Heard())
+    train.run(options, Heard())
     with zipfile.ZipFile(options.out / "learner.pkl") as archive:
         (name,) = [name for name in archive.namelist() if name.endswith("data.pkl")]
         said = [arg for _, arg, _ in pickletools.genops(archive.read(name)) if isinstance(arg, str)]
@@ -124,7 +124,7 @@ def test_the_learner_names_nothing_of_ours_and_no_place(options: Options) -> Non
 
 def test_stopped_at_any_time_it_ends_the_same(options: Options) -> None:
     options = replace(options, folds="2", recipe=replace(TINY, average=0.8, epochs=3))
-    teach.run(replace(options, out=options.out.with_name("whole")), Heard())
+    train.run(replace(options, out=options.out.with_name("whole")), Heard())
     for part, after in [
         ("Reading pictures", 40),
         ("Training 1 of 2", 50),
@@ -136,10 +136,10 @@ def test_stopped_at_any_time_it_ends_the_same(options: Options) -> None:
     ]:
         heard = Heard(part, after)
         with pytest.raises(KeyboardInterrupt):
-            teach.run(options, heard)
+            train.run(options, heard)
         assert sorted(files(options.out))[0].startswith("work/")
     heard = Heard()
-    teach.run(options, heard)
+    train.run(options, heard)
     assert "Going on where the last run was stopped" in heard.lines
     assert "Training 1 of 2" not in heard.parts, "it was done"
     assert not [line for line in heard.lines if "epoch" in line], "so was all of the last"
@@ -153,11 +153,11 @@ def test_stopped_at_any_time_it_ends_the_same(options: Options) -> None:
 def test_other_photos_start_anew(options: Options, tmp_path: Path) -> None:
     options = replace(options, folder=class_folders(tmp_path / "photos", 12))
     with pytest.raises(KeyboardInterrupt):
-        teach.run(options, Heard("Training", 15))
+        train.run(options, Heard("Training", 15))
     textured(options.folder / "red" / "new.jpg", (190, 40, 40), 999)
     heard = Heard("Training", 15)
     with pytest.raises(KeyboardInterrupt):
-        teach.run(options, heard)
+        train.run(options, heard)
     assert heard.lines[0] == "The pictures or the options have changed: starting anew"
 
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_read_is_named_and_left_out(options: Options, tmp_path: P
     (folder / "none" / "wrong.jpg").write_bytes((folder / "green" / "013.jpg").read_bytes())
     heard = Heard("Training", 0)
     with pytest.raises(KeyboardInterrupt):
-        teach.run(replace(options, folder=folder), heard)
+        train.run(replace(options, folder=folder), heard)
     assert sorted(heard.lines) == [
         "left out: blue/copy.jpg: the same as blue/025.jpg",
         "left out: green/013.jpg: the same picture is green and none: see none/wrong.jpg",
@@ -184,7 +184,7 @@ def test_a_folder_with_something_in_it_is_not_written_to(options: Options) -> No
     picture(options.out / "mine.jpg")
     before = files(options.out)
     with pytest.raises(EngineError, match=r"is not empty \(mine.jpg\): name a new folder"):
-        teach.run(options, Heard())
+        train.run(options, Heard())
     assert files(options.out) == before
 
 
@@ -194,7 +194,7 @@ def test_without_photos_of_none_of_these(options: Options, tmp_path: Path) -> No
         path.unlink()
     recipe = replace(TINY, epochs=1)
     found: Findings
-    package, found = teach.run(replace(options, folder=tmp_path / "photos", recipe=recipe), Heard())
+    package, found = train.run(replace(options, folder=tmp_path / "photos", recipe=recipe), Heard())
     assert package.card.none == NoneThreshold()
     assert found.fit.notes[-1].startswith("no photos of none of these")
 

@@ -18,7 +18,7 @@ from trayapp.engine import EngineError
 
 if TYPE_CHECKING:
     from trayapp.learning.progress import Advance
-    from trayapp.learning.teach import Options
+    from trayapp.learning.train import Options
 
 NEEDED = ("fastai", "timm", "onnx", "imagehash")
 
@@ -70,11 +70,11 @@ def train(
     if any(find_spec(module) is None for module in NEEDED):
         raise EngineError("training needs more parts: pip install 'beartray[fastai]'")
     # Seconds, and hundreds of megabytes, which no other command should take.
-    from trayapp.learning import teach
+    from trayapp.learning import train
     from trayapp.learning.recipe import recipe_for
 
     place = terminal.absolute(out)
-    options = teach.Options(
+    options = train.Options(
         folder=terminal.absolute(directory),
         out=place,
         name=name or place.name,
@@ -91,13 +91,13 @@ def train(
 
 
 def _train(options: Options, json: bool) -> int:
-    from trayapp.learning import teach
+    from trayapp.learning import train
 
     progress = _Lines(quiet=json)
     if sys.stderr is not None and sys.stderr.isatty():
         progress = _OnTerminal(quiet=json)
     try:
-        package, findings = teach.run(options, progress)
+        package, findings = train.run(options, progress)
     except KeyboardInterrupt:
         raise terminal.StoppedError("stopped; the same command goes on from here") from None
     metrics = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trayapp.learning import train
+from trayapp.learning import teach
 from trayapp.learning.findings import Asked, History
 from trayapp.learning.pictures import Copies
 from trayapp.learning.progress import Progress
@@ -26,7 +26,7 @@ class Course:
     ) -> None:
         self._recipe, self._seed, self._work = recipe, seed, work
         self._copies, self._progress = copies, progress
-        self._only: train.Taught | None = None
+        self._only: teach.Taught | None = None
 
     def ask(self, folds: Sequence[Fold]) -> Asked:
         """Train each fold and ask it about what it has not seen."""
@@ -47,10 +47,10 @@ class Course:
         if file.is_file():
             return np.asarray(np.load(file), np.float64)
         of = f" {number + 1} of {count}" if count > 1 else ""
-        taught = train.teach(self._lesson(f"Training{of}", number, fold, count), self._progress)
+        taught = teach.teach(self._lesson(f"Training{of}", number, fold, count), self._progress)
         self._keep(taught, number)
         pictures = [self._copies.dataset.pictures[i] for i in fold.test]
-        found = train.outputs(taught.learner, pictures, f"Testing{of}", self._progress)
+        found = teach.outputs(taught.learner, pictures, f"Testing{of}", self._progress)
         temporary = file.with_suffix(".part.npy")
         np.save(temporary, found)
         temporary.replace(file)
@@ -62,13 +62,13 @@ class Course:
         gc.collect()  # a learner is a web of cycles that holds the pictures of its last batch
         return found
 
-    def last(self, folds: Sequence[Fold]) -> train.Taught:
+    def last(self, folds: Sequence[Fold]) -> teach.Taught:
         """The learner to keep: taught everything where there are folds."""
         if len(folds) == 1:
-            return self._only or train.teach(self._lesson("Training", 0, folds[0]), self._progress)
+            return self._only or teach.teach(self._lesson("Training", 0, folds[0]), self._progress)
         everything = np.arange(len(self._copies.files))
         fold = Fold(everything, everything[:0])
-        taught = train.teach(self._lesson("Training the last", len(folds), fold), self._progress)
+        taught = teach.teach(self._lesson("Training the last", len(folds), fold), self._progress)
         self._keep(taught, len(folds))
         return taught
 
@@ -77,15 +77,15 @@ class Course:
         files = [self._work / f"fold-{number}.json" for number in range(count)]
         return tuple(json.loads(file.read_text(encoding="utf-8")) for file in files)
 
-    def _keep(self, taught: train.Taught, number: int) -> None:
+    def _keep(self, taught: teach.Taught, number: int) -> None:
         file = self._work / f"fold-{number}.json"
         file.write_text(json.dumps(taught.history), encoding="utf-8")
 
     def _checkpoint(self, number: int) -> Path:
         return self._work / f"fold-{number}.pt"
 
-    def _lesson(self, name: str, number: int, fold: Fold, count: int = 1) -> train.Lesson:
-        return train.Lesson(
+    def _lesson(self, name: str, number: int, fold: Fold, count: int = 1) -> teach.Lesson:
+        return teach.Lesson(
             name=name,
             files=self._copies.files,
             train=fold.train,

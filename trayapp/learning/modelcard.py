@@ -29,7 +29,7 @@ Made by `beartray train`: {provenance}.
 ## What it files
 
 {split}
-{first:.1%} of the photos that have a label are right by the first choice alone.
+{first} of the photos that have a label are right by the first choice alone.
 
 {metrics}
 
@@ -70,7 +70,7 @@ def render(findings: Findings, package: ModelPackage) -> str:
         data=_data(findings),
         left_out=f"{len(findings.dataset.left_out):,}",
         split=report.split_in_words(findings),
-        first=first_choice(findings.answers, findings.asked.truth),
+        first=report.percent(first_choice(findings.answers, findings.asked.truth)),
         metrics=_metrics(findings),
         temperature=calibration.temperature,
         ece=report.calibration_error_in_words(findings),

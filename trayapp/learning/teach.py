@@ -1,171 +1,263 @@
-"""From a folder of class folders to a model package: the whole of `beartray train`."""
+"""Teaches one network: a fastai Learner, fitted by a recipe, that goes on after being stopped."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-from collections import Counter
-from dataclasses import asdict, dataclass, field
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trayapp import __version__
-from trayapp.engine import EngineError
-from trayapp.engine.card import Metric
-from trayapp.engine.package import ModelPackage
-from trayapp.learning import calibrate, dataset, duplicates, split
-from trayapp.learning.dataset import Dataset
-from trayapp.learning.findings import Asked, Findings
-from trayapp.learning.pictures import Copies, copy_all
-from trayapp.learning.progress import Progress
-from trayapp.learning.recipe import Recipe
+from trayapp.engine.operators import declare_torchvision_operators
 
-WORK = "work"
-FEW = 3  # pictures that are named, rather than counted, when they are left out
+declare_torchvision_operators()
+
+import fastai.callback.schedule  # noqa: E402, F401 (gives Learner fit_one_cycle)
+import torch  # noqa: E402
+from fastai.callback.channelslast import ChannelsLast  # noqa: E402
+from fastai.callback.mixup import MixUp  # noqa: E402
+from fastai.data.block import CategoryBlock, DataBlock  # noqa: E402
+from fastai.data.transforms import IndexSplitter, Normalize, parent_label  # noqa: E402
+from fastai.learner import Learner  # noqa: E402
+from fastai.losses import CrossEntropyLossFlat, LabelSmoothingCrossEntropyFlat  # noqa: E402
+from fastai.torch_core import set_seed, trainable_params  # noqa: E402
+from fastai.vision.augment import (  # noqa: E402
+    FlipItem,
+    RandomResizedCrop,
+    Resize,
+    ResizeMethod,
+    aug_transforms,
+)
+from fastai.vision.core import PILImage  # noqa: E402
+from fastai.vision.data import ImageBlock  # noqa: E402
+
+from trayapp.engine.decode import decode  # noqa: E402
+from trayapp.learning import network  # noqa: E402
+from trayapp.learning.callbacks import (  # noqa: E402
+    Bfloat16,
+    Keeper,
+    MovingAverage,
+    Row,
+    StayAsTheyAre,
+    has_bfloat16,
+    write_state,
+)
+from trayapp.learning.dataset import Picture  # noqa: E402
+from trayapp.learning.progress import Progress  # noqa: E402
+from trayapp.learning.recipe import Recipe  # noqa: E402
+
+METHODS = {"crop": ResizeMethod.Crop, "squish": ResizeMethod.Squish, "pad": ResizeMethod.Pad}
+
+
+class TrainingCrop(RandomResizedCrop):
+    """A random crop for training only; what is held back meets the final `Resize` alone."""
+
+    split_idx = 0
+
+
+class FinalResize(Resize):
+    """What is held back is seen as photos will be."""
+
+    split_idx = 1
 
 
 @dataclass(frozen=True)
-class Options:
-    """What a person asks for; `folds` is "" (a fifth is held back), a number, or "source"."""
+class Lesson:
+    """One training: the copies to read (in folders named after the class), which positions of
+    them to learn from and which are held back, and where it keeps what it has reached.
+    """
 
-    folder: Path
-    out: Path
     name: str
-    none: str | None = None
-    labels: Path | None = None
-    corrections: Path | None = None
-    folds: str = ""
-    seed: int = 0
-    target: float = calibrate.TARGET
-    none_share: float | None = None
-    recipe: Recipe = field(default_factory=Recipe)
+    files: Sequence[Path]
+    train: NDArray[np.int64]
+    valid: NDArray[np.int64]
+    vocab: tuple[str, ...]
+    recipe: Recipe
+    seed: int
+    checkpoint: Path
+
+    @property
+    def probe(self) -> Path:
+        """Where the weights are kept that only the head was taught with."""
+        return self.checkpoint.with_suffix(".probe.pt")
 
 
-def run(options: Options, progress: Progress) -> tuple[ModelPackage, Findings]:
-    """Train, calibrate, convert, report; goes on where an earlier run with the same pictures and
-    options was stopped.
+@dataclass(frozen=True)
+class Taught:
+    """A fitted learner with the final transforms, and how it went."""
 
-    Raises `EngineError`, one line that says what to do, and `OSError` on a full disk.
+    learner: Any
+    network: network.Network
+    history: tuple[Row, ...]
+
+
+def teach(lesson: Lesson, progress: Progress) -> Taught:
+    """Fit a network to the lesson, from its checkpoint on if there is one.
+
+    Raises `EngineError` for an unknown architecture, `OSError` on a full disk.
     """
-    try:
-        return _run(options, progress)
-    except OSError as error:
-        error.filename = error.filename or str(options.out)  # writing names no file
-        raise
+    recipe = lesson.recipe
+    set_seed(lesson.seed, reproducible=True)
+    made = network.create(recipe.architecture, len(lesson.vocab), recipe.dropout)
+    learner = _learner(lesson, made)
+    keeper = Keeper(lesson.checkpoint, lesson.seed)
+    phases = _phases(recipe, made)
+    batch = learner.dls.train.bs
+    seen = len(lesson.train) // batch * batch  # of an epoch: the last, smaller batch is left out
+    with progress.bar(lesson.name, sum(phase.epochs for phase in phases) * seen) as advance:
+
+        def tell(row: Row) -> None:
+            held = "" if row[3] is None else f", {row[3]:.1%} of what is held back right"
+            progress.say(f"{lesson.name}: epoch {row[0]}: loss {row[1]:.3f}{held}")
+
+        keeper.restore(learner, advance, tell, seen)
+        for number, phase in enumerate(phases):
+            if number >= keeper.phase and phase.epochs:
+                _fit(learner, recipe, phase, number, keeper)
+            if number == 0 and keeper.phase == 0:
+                write_state(learner.model.state_dict(), lesson.probe)
+    if made.weights is not None:
+        _blend(learner.model, lesson.probe, recipe.blend)
+    _settle(learner, lesson, made)
+    return Taught(learner, made, tuple(keeper.history))
 
 
-def _run(options: Options, progress: Progress) -> tuple[ModelPackage, Findings]:
-    split.parse(options.folds)
-    found = dataset.scan(
-        options.folder,
-        none=options.none,
-        labels=options.labels,
-        corrections=options.corrections,
-    )
-    dataset.check(found)
-    # These take seconds to import; what is wrong with the folder has been said by now.
-    from trayapp.learning import network, outcome
-    from trayapp.learning.course import Course
-
-    network.check(options.recipe.architecture)
-    work = _open(options, found, progress)
-    copies = _clean(
-        copy_all(found, work / "pictures", options.recipe.kept_side, progress), progress
-    )
-    groups = duplicates.groups(copies.prints)
-    folds = split.plan(copies.dataset.pictures, groups, options.folds, options.seed)
-    course = Course(options.recipe, options.seed, work, copies, progress)
-    asked = course.ask(folds)
-    taught = course.last(folds)
-    progress.say("Calibrating and converting")
-    fitted = calibrate.fit(
-        asked.outputs,
-        asked.truth,
-        asked.labels,
-        asked.none,
-        "softmax",
-        target=options.target,
-        none_share=options.none_share,
-    )
-    findings = Findings(
-        name=options.name,
-        dataset=copies.dataset,
-        asked=asked,
-        fit=fitted,
-        metrics=_measure(asked, options),
-        recipe=options.recipe,
-        folds=options.folds,
-        seed=options.seed,
-        weights=taught.network.weights,
-        licence=taught.network.licence,
-        histories=course.histories(folds),
-    )
-    package = outcome.write(work / "package", taught.learner, findings, progress)
-    package = outcome.publish(package, options.out)
-    shutil.rmtree(work)
-    return package, findings
-
-
-def _open(options: Options, found: Dataset, progress: Progress) -> Path:
-    """The working folder, with what an earlier run of the same has left there.
-
-    Raises `EngineError` if the folder to write to holds anything else.
-    """
-    work = options.out / WORK
-    options.out.mkdir(parents=True, exist_ok=True)
-    if others := sorted(path.name for path in options.out.iterdir() if path.name != WORK):
-        raise EngineError(f"{options.out} is not empty ({others[0]}): name a new folder with --out")
-    digest = work / "digest"
-    wanted = _digest(options, found)
-    if digest.is_file() and digest.read_text(encoding="utf-8") == wanted:
-        progress.say("Going on where the last run was stopped")
-        return work
-    if work.exists():
-        progress.say("The pictures or the options have changed: starting anew")
-        shutil.rmtree(work)
-    work.mkdir()
-    digest.write_text(wanted, encoding="utf-8")
-    return work
-
-
-def _digest(options: Options, found: Dataset) -> str:
-    """Of all that a result depends on, the pictures by their size and time."""
+def outputs(
+    learner: Any, pictures: Sequence[Picture], description: str, progress: Progress
+) -> NDArray[np.float64]:
+    """The learner's raw outputs (n, classes) for the files themselves, by its final transforms."""
     rows = []
-    for picture in found.pictures:
-        status = picture.path.stat()
-        known = (picture.name, picture.label, picture.kind, picture.source)
-        rows.append((*known, status.st_size, status.st_mtime_ns))
-    chosen = [__version__, options.folds, options.seed, asdict(options.recipe)]
-    return hashlib.sha256(json.dumps([chosen, rows]).encode()).hexdigest()
+    size = 32
+    with progress.bar(description, len(pictures)) as advance, torch.inference_mode():
+        for start in range(0, len(pictures), size):
+            part = pictures[start : start + size]
+            images = [PILImage(decode(picture.path)[0]) for picture in part]
+            for batch in learner.dls.test_dl(images, bs=size, num_workers=0):
+                rows.append(learner.model(batch[0]).float().cpu().numpy())
+            advance(len(part))
+    return np.concatenate(rows).astype(np.float64)
 
 
-def _clean(copies: Copies, progress: Progress) -> Copies:
-    """Without what is there twice."""
-    twice = duplicates.once(copies.dataset, copies.prints)
-    kept = copies.without(twice)
-    reasons = Counter(item.why for item in kept.dataset.left_out)
-    for why, count in reasons.items():
-        names = [item.name for item in kept.dataset.left_out if item.why == why]
-        which = ", ".join(names) if count <= FEW else f"{count} pictures"
-        progress.say(f"left out: {which}: {why}")
-    dataset.check(kept.dataset)
-    return kept
+@dataclass(frozen=True)
+class _Phase:
+    epochs: int
+    frozen: int  # of the three groups of parameters: stem, body, head
+    rate: Any
 
 
-def _measure(asked: Asked, options: Options) -> tuple[Metric, ...]:
-    parts = asked.folds
-    if len(np.unique(parts)) == 1:
-        parts = np.arange(len(parts)) % 5
-    return calibrate.cross_fitted(
-        asked.outputs,
-        asked.truth,
-        asked.kinds,
-        parts,
-        asked.labels,
-        asked.none,
-        "softmax",
-        target=options.target,
-        none_share=options.none_share,
+def _phases(recipe: Recipe, made: network.Network) -> list[_Phase]:
+    if made.weights is None:  # nothing to preserve: all of it learns, and at one rate
+        return [_Phase(recipe.frozen_epochs + recipe.epochs, 0, recipe.head_rate)]
+    return [
+        _Phase(recipe.frozen_epochs, 2, recipe.head_rate),
+        _Phase(recipe.epochs, 1, recipe.rate),
+    ]
+
+
+def _learner(lesson: Lesson, made: network.Network) -> Any:
+    recipe = lesson.recipe
+    stages = recipe.frozen_stages
+
+    def split(module: Any) -> list[list[Any]]:
+        return [[p for m in group for p in m.parameters()] for group in _groups(module, stages)]
+
+    smooth = recipe.label_smoothing
+    return Learner(
+        _data(lesson, made),
+        made.module,
+        loss_func=LabelSmoothingCrossEntropyFlat(eps=smooth) if smooth else CrossEntropyLossFlat(),
+        splitter=split,
+        train_bn=False,
+    )
+
+
+def _groups(module: Any, stages: int) -> list[list[Any]]:
+    """Layers as stem and first stages, body, head."""
+    stem, rest = network.parts(module)
+    head = network.head(module)
+    kept = [*stem, *rest[:stages]]
+    body = [m for m in rest[stages:] if m is not head and head not in set(m.modules())]
+    return [kept, body, [m for m in rest[stages:] if head in set(m.modules())]]
+
+
+def _data(lesson: Lesson, made: network.Network) -> Any:
+    recipe = lesson.recipe
+    chosen = [*lesson.train, *lesson.valid]
+    held_back = range(len(lesson.train), len(chosen))
+    resize = FinalResize(recipe.size, method=METHODS[recipe.method])
+    crop = TrainingCrop(recipe.taught_size, min_scale=recipe.min_scale)
+    changes = aug_transforms(
+        do_flip=False,  # FlipItem is cheaper
+        max_rotate=recipe.max_rotate,
+        max_zoom=1.0,
+        max_warp=0.0,
+        max_lighting=recipe.max_lighting,
+    )
+    block = _block(lesson, made, [FlipItem(), crop, resize], changes, IndexSplitter(held_back))
+    workers = min(8, os.cpu_count() or 1) if torch.cuda.is_available() and os.name != "nt" else 0
+    return block.dataloaders(
+        [lesson.files[i] for i in chosen],
+        path=".",
+        bs=min(recipe.batch_size, len(lesson.train)),
+        num_workers=workers,  # a CPU is busy with the network itself
+    )
+
+
+def _block(lesson: Lesson, made: network.Network, items: Any, batches: Any, splitter: Any) -> Any:
+    return DataBlock(
+        blocks=(ImageBlock, CategoryBlock(vocab=list(lesson.vocab), sort=False)),
+        get_y=parent_label,
+        splitter=splitter,
+        item_tfms=items,
+        batch_tfms=[*batches, Normalize.from_stats(made.mean, made.std)],
+    )
+
+
+def _fit(learner: Any, recipe: Recipe, phase: _Phase, number: int, keeper: Keeper) -> None:
+    learner.create_opt()
+    learner.freeze_to(phase.frozen)
+    keeper.begin(learner, number)
+    groups = _groups(learner.model, recipe.frozen_stages)[: phase.frozen]
+    callbacks = [keeper, StayAsTheyAre([m for group in groups for m in group]), ChannelsLast()]
+    if recipe.bfloat16 and has_bfloat16(learner.dls.device):
+        callbacks.append(Bfloat16(learner.dls.device.type))
+    if recipe.mixup:
+        callbacks.append(MixUp(recipe.mixup))
+    if recipe.average:
+        callbacks.append(MovingAverage(recipe.average, keeper))
+    with ExitStack() as quiet:
+        quiet.enter_context(learner.no_bar())
+        quiet.enter_context(learner.no_logging())
+        learner.fit_one_cycle(
+            phase.epochs,
+            phase.rate,
+            wd=recipe.weight_decay,
+            cbs=callbacks,
+            start_epoch=keeper.start_epoch,
+        )
+
+
+def _blend(model: Any, before: Path, share: float) -> None:
+    """Weights `share` of the way from the file `before` to those of the model."""
+    start = torch.load(before, weights_only=True, map_location="cpu")
+    for name, value in model.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(torch.lerp(start[name].to(value), value, share))
+
+
+def _settle(learner: Any, lesson: Lesson, made: network.Network) -> None:
+    """Leave only what anybody's fastai can load: plain transforms, nothing of this project."""
+    model = learner.model.to(memory_format=torch.contiguous_format).float().eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    learner.opt, learner.splitter = None, trainable_params
+    learner.loss_func = CrossEntropyLossFlat()
+    resize = Resize(lesson.recipe.size, method=METHODS[lesson.recipe.method])
+    block = _block(lesson, made, [resize], [], IndexSplitter([0]))
+    learner.dls = block.dataloaders(
+        [lesson.files[i] for i in lesson.train[:2]], path=".", bs=64, num_workers=0
     )
