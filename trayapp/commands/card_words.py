@@ -79,5 +79,9 @@ def _distance(found: Parity | Precision) -> str:
 
 
 def _metric(found: Metric) -> str:
-    right = f", {found.right / found.filed:.1%} of them rightly" if found.filed else ""
-    return f"{found.data}: {found.filed:,} of {found.photos:,} filed{right}"
+    words = f"{found.data}: {found.filed:,} of {found.photos:,} filed"
+    if not found.filed:
+        return words
+    # Photos of none of the labels have no right answer: "0.0 % rightly" would tell of a mishap.
+    share = f"{found.right / found.filed:.1%}" if found.right else "none"
+    return f"{words}, {share} of them rightly"
