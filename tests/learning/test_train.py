@@ -31,7 +31,7 @@ from trayapp.learning.train import Options
 
 pytestmark = pytest.mark.learning
 
-TINY = Recipe("test_efficientnet", size=64, epochs=5, frozen_epochs=0, batch_size=12)
+TINY = Recipe("test_efficientnet", size=64, epochs=5, batch_size=12)
 
 
 class Heard:
@@ -56,14 +56,6 @@ class Heard:
 
         yield advance
         assert self.parts[description] == total, description
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +102,17 @@ def test_a_model_for_the_app_and_a_learner_for_everybody(options: Options) -> No
     learner = load_learner(options.out / "learner.pkl")
     with learner.no_bar():
         assert learner.predict(red)[0] == "red"
+
+
+def test_a_body_that_knows_pictures_keeps_what_it_knows(options: Options) -> None:
+    recipe = Recipe("tf_efficientnet_lite0", size=32, epochs=2, batch_size=12)
+    _, found = train.run(replace(options, recipe=recipe), Heard())
+    assert found.answers.right(found.asked.truth).sum() >= 14, "of 15"
+    before = network.create("tf_efficientnet_lite0", 4, 0.0).module.state_dict()
+    after = load_learner(options.out / "learner.pkl").model.state_dict()
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert not any("running_" in name or name.startswith("conv_stem") for name in changed)
+    assert any(name.startswith("blocks.6") for name in changed)
 
 
 def test_the_learner_names_nothing_of_ours_and_no_place(options: Options) -> None:

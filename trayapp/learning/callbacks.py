@@ -36,7 +36,7 @@ class Keeper(Callback):
 
     def __init__(self, file: Path, seed: int) -> None:
         self.file, self.seed = file, seed
-        self.phase = self.start_epoch = 0
+        self.start_epoch = 0
         self.history = list[Row]()
         self.average: Any = None  # of MovingAverage
         self._advance: Advance = int
@@ -50,20 +50,19 @@ class Keeper(Callback):
             return
         self._state = torch.load(self.file, weights_only=True, map_location=learner.dls.device)
         learner.model.load_state_dict(self._state["model"])
-        self.phase, self.history = self._state["phase"], list(self._state["history"])
+        self.history = list(self._state["history"])
         advance(pictures * len(self.history))
 
-    def begin(self, learner: Any, phase: int) -> None:
-        """Before a phase is fitted, with its new optimiser."""
+    def begin(self, learner: Any) -> None:
+        """Before it is fitted, with the new optimiser."""
         state, self._state = self._state, {}
-        self.phase, self.start_epoch, self.average = phase, 0, None
-        if state and state["epoch"]:
+        if state:
             self.start_epoch, self.average = state["epoch"], state["average"]
             hypers = L(dict(values) for values in state["hypers"])
             learner.opt.load_state_dict({"hypers": hypers, "state": state["opt"]})
 
     def before_epoch(self) -> None:
-        seed = self.seed + 1000 * self.phase + self.epoch
+        seed = self.seed + self.epoch
         set_seed(seed, reproducible=True)
         self.dls.train.rng = random.Random(seed)
         self._sums = {True: [0.0, 0, 0], False: [0.0, 0, 0]}  # loss, right, pictures
@@ -88,13 +87,12 @@ class Keeper(Callback):
         self.save(self.epoch + 1)
 
     def save(self, epoch: int) -> None:
-        """What is reached before `epoch` of this phase."""
+        """What is reached before `epoch`."""
         state = self.learn.opt.state_dict()
         hypers = [{k: float(v) for k, v in values.items()} for values in state["hypers"]]
         write_state(
             {
                 "model": self.learn.model.state_dict(),
-                "phase": self.phase,
                 "epoch": epoch,
                 "history": self.history,
                 "hypers": hypers,
@@ -106,7 +104,7 @@ class Keeper(Callback):
 
 
 class StayAsTheyAre(Callback):
-    """Keeps the batch norms of layers that are not taught at what they have seen before."""
+    """Keeps norms at the statistics, and layers that are not taught, as they were before."""
 
     order = 5  # after the one that sets the whole model to training
 

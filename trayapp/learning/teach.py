@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,19 +24,20 @@ from fastai.data.block import CategoryBlock, DataBlock  # noqa: E402
 from fastai.data.transforms import IndexSplitter, Normalize, parent_label  # noqa: E402
 from fastai.learner import Learner  # noqa: E402
 from fastai.losses import CrossEntropyLossFlat, LabelSmoothingCrossEntropyFlat  # noqa: E402
-from fastai.torch_core import set_seed, trainable_params  # noqa: E402
+from fastai.torch_core import norm_types, set_seed, trainable_params  # noqa: E402
 from fastai.vision.augment import (  # noqa: E402
     FlipItem,
     RandomResizedCrop,
     Resize,
     ResizeMethod,
+    Saturation,
     aug_transforms,
 )
 from fastai.vision.core import PILImage  # noqa: E402
 from fastai.vision.data import ImageBlock  # noqa: E402
 
 from trayapp.engine.decode import decode  # noqa: E402
-from trayapp.learning import network  # noqa: E402
+from trayapp.learning import network, probe  # noqa: E402
 from trayapp.learning.callbacks import (  # noqa: E402
     Bfloat16,
     Keeper,
@@ -47,7 +48,7 @@ from trayapp.learning.callbacks import (  # noqa: E402
     write_state,
 )
 from trayapp.learning.dataset import Picture  # noqa: E402
-from trayapp.learning.progress import Progress  # noqa: E402
+from trayapp.learning.progress import Advance, Progress  # noqa: E402
 from trayapp.learning.recipe import Recipe  # noqa: E402
 
 METHODS = {"crop": ResizeMethod.Crop, "squish": ResizeMethod.Squish, "pad": ResizeMethod.Pad}
@@ -82,7 +83,7 @@ class Lesson:
 
     @property
     def probe(self) -> Path:
-        """Where the weights are kept that only the head was taught with."""
+        """Where the weights are kept that only the head was fitted of."""
         return self.checkpoint.with_suffix(".probe.pt")
 
 
@@ -105,21 +106,18 @@ def teach(lesson: Lesson, progress: Progress) -> Taught:
     made = network.create(recipe.architecture, len(lesson.vocab), recipe.dropout)
     learner = _learner(lesson, made)
     keeper = Keeper(lesson.checkpoint, lesson.seed)
-    phases = _phases(recipe, made)
+    if made.weights is not None and not lesson.checkpoint.is_file():
+        _probe(learner, lesson, progress)
     batch = learner.dls.train.bs
     seen = len(lesson.train) // batch * batch  # of an epoch: the last, smaller batch is left out
-    with progress.bar(lesson.name, sum(phase.epochs for phase in phases) * seen) as advance:
+    with progress.bar(lesson.name, recipe.epochs * seen) as advance:
 
         def tell(row: Row) -> None:
             held = "" if row[3] is None else f", {row[3]:.1%} of what is held back right"
             progress.say(f"{lesson.name}: epoch {row[0]}: loss {row[1]:.3f}{held}")
 
         keeper.restore(learner, advance, tell, seen)
-        for number, phase in enumerate(phases):
-            if number >= keeper.phase and phase.epochs:
-                _fit(learner, recipe, phase, number, keeper)
-            if number == 0 and keeper.phase == 0:
-                write_state(learner.model.state_dict(), lesson.probe)
+        _fit(learner, recipe, made, keeper)
     if made.weights is not None:
         _blend(learner.model, lesson.probe, recipe.blend)
     _settle(learner, lesson, made)
@@ -142,20 +140,24 @@ def outputs(
     return np.concatenate(rows).astype(np.float64)
 
 
-@dataclass(frozen=True)
-class _Phase:
-    epochs: int
-    frozen: int  # of the three groups of parameters: stem, body, head
-    rate: Any
+def _probe(learner: Any, lesson: Lesson, progress: Progress) -> None:
+    """Fit the new head to what the body sees already, and keep these weights."""
+    chosen = [lesson.files[i] for i in lesson.train]
+    batches = learner.dls.test_dl(chosen, bs=32, num_workers=0)
+    with ExitStack() as stack:
+        advance = stack.enter_context(progress.bar(f"{lesson.name}: first look", len(chosen)))
+        if lesson.recipe.bfloat16 and has_bfloat16(learner.dls.device):
+            stack.enter_context(torch.autocast(learner.dls.device.type, torch.bfloat16))
+        seen = probe.features(learner.model, _counted((batch[0] for batch in batches), advance))
+    classes = np.array([lesson.vocab.index(file.parent.name) for file in chosen])
+    probe.fit_head(learner.model, seen, classes, lesson.recipe.head_c)
+    write_state(learner.model.state_dict(), lesson.probe)
 
 
-def _phases(recipe: Recipe, made: network.Network) -> list[_Phase]:
-    if made.weights is None:  # nothing to preserve: all of it learns, and at one rate
-        return [_Phase(recipe.frozen_epochs + recipe.epochs, 0, recipe.head_rate)]
-    return [
-        _Phase(recipe.frozen_epochs, 2, recipe.head_rate),
-        _Phase(recipe.epochs, 1, recipe.rate),
-    ]
+def _counted(batches: Iterable[Any], advance: Advance) -> Iterator[Any]:
+    for batch in batches:
+        yield batch
+        advance(len(batch))
 
 
 def _learner(lesson: Lesson, made: network.Network) -> Any:
@@ -196,6 +198,7 @@ def _data(lesson: Lesson, made: network.Network) -> Any:
         max_zoom=1.0,
         max_warp=0.0,
         max_lighting=recipe.max_lighting,
+        xtra_tfms=[Saturation(recipe.max_saturation, p=0.5)],
     )
     block = _block(lesson, made, [FlipItem(), crop, resize], changes, IndexSplitter(held_back))
     workers = min(8, os.cpu_count() or 1) if torch.cuda.is_available() and os.name != "nt" else 0
@@ -217,12 +220,19 @@ def _block(lesson: Lesson, made: network.Network, items: Any, batches: Any, spli
     )
 
 
-def _fit(learner: Any, recipe: Recipe, phase: _Phase, number: int, keeper: Keeper) -> None:
+def _fit(learner: Any, recipe: Recipe, made: network.Network, keeper: Keeper) -> None:
+    rates: Any = recipe.scratch_rate
+    still: list[Any] = []
     learner.create_opt()
-    learner.freeze_to(phase.frozen)
-    keeper.begin(learner, number)
-    groups = _groups(learner.model, recipe.frozen_stages)[: phase.frozen]
-    callbacks = [keeper, StayAsTheyAre([m for group in groups for m in group]), ChannelsLast()]
+    if made.weights is not None:
+        learner.freeze_to(1)
+        rates = [recipe.rate, recipe.rate, recipe.head_rate]
+        # Norms work as they will in use: with the statistics of small batches the body would
+        # be another one than the head was fitted to.
+        norms = [m for m in learner.model.modules() if isinstance(m, norm_types)]
+        still = [*_groups(learner.model, recipe.frozen_stages)[0], *norms]
+    keeper.begin(learner)
+    callbacks = [keeper, StayAsTheyAre(still), ChannelsLast()]
     if recipe.bfloat16 and has_bfloat16(learner.dls.device):
         callbacks.append(Bfloat16(learner.dls.device.type))
     if recipe.mixup:
@@ -233,8 +243,8 @@ def _fit(learner: Any, recipe: Recipe, phase: _Phase, number: int, keeper: Keepe
         quiet.enter_context(learner.no_bar())
         quiet.enter_context(learner.no_logging())
         learner.fit_one_cycle(
-            phase.epochs,
-            phase.rate,
+            recipe.epochs,
+            rates,
             wd=recipe.weight_decay,
             cbs=callbacks,
             start_epoch=keeper.start_epoch,
