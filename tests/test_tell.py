@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +28,21 @@ def left(name: str = "desk.jpg") -> Left:
     [("move", "Photo filed"), ("copy", "Photo copied"), ("tag", "Photo tagged")],
 )
 def test_one_photo_can_be_undone(action: str, title: str) -> None:
-    notice = Notice(title, "7.jpg → grizzly, 98 %", undo=(7,))
+    place = Path("/inbox/grizzly/7.jpg")
+    notice = Notice(title, "7.jpg → grizzly, 98 %", undo=(7,), show=place)
     assert compose([filed(7, action=action)], "each") == [notice]
 
 
 def test_a_photo_that_goes_to_unsure() -> None:
-    assert compose([filed(7, None)], "each") == [Notice("Photo filed", "7.jpg → unsure", (7,))]
+    place = Path("/inbox/unsure/7.jpg")
+    notice = Notice("Photo filed", "7.jpg → unsure", (7,), show=place)
+    assert compose([filed(7, None)], "each") == [notice]
 
 
 def test_a_photo_that_is_not_recognised() -> None:
     body = "desk.jpg stays where it is (best guess: black, 40 %)"
-    assert compose([left()], "each") == [Notice("Photo not recognised", body)]
+    place = Path("/inbox/desk.jpg")
+    assert compose([left()], "each") == [Notice("Photo not recognised", body, show=place)]
     bare = Left(Path("/inbox/desk.jpg"), Verdict(None, None, reason="unsure"))
     assert compose([bare], "each")[0].body == "desk.jpg stays where it is"
 
@@ -45,12 +50,33 @@ def test_a_photo_that_is_not_recognised() -> None:
 def test_a_burst_is_counted_the_most_first() -> None:
     events: list[Event] = [filed(1, "black"), filed(2), filed(3), filed(4, None), left()]
     body = "2 grizzly, 1 black, 1 unsure, 1 not recognised"
-    assert compose(events, "each") == [Notice("4 photos filed", body, undo=(1, 2, 3, 4))]
+    inbox = Path("/inbox")
+    notice = Notice("4 photos filed", body, undo=(1, 2, 3, 4), show=inbox)
+    assert compose(events, "each") == [notice]
     assert compose([filed(1), left()], "each")[0].title == "1 photo filed"
 
 
+def test_a_burst_shows_the_folder_that_all_of_it_went_to() -> None:
+    (notice,) = compose([filed(1), filed(2), left()], "each")
+    assert notice.show == Path("/inbox/grizzly")
+    (notice,) = compose([filed(1), filed(2, "black")], "each")
+    assert notice.show == Path("/inbox")
+
+
+def test_a_long_name_keeps_its_number_its_suffix_and_the_label() -> None:
+    name = f"{'holiday ' * 30}IMG_0412.jpg"
+    event = filed(7)
+    entry = replace(event.entry, path=Path("/inbox") / name)
+    (notice,) = compose([Filed(entry)], "each")
+    assert notice.body.endswith("IMG_0412.jpg → grizzly, 98 %")
+    assert notice.body.startswith("holiday holiday") and len(notice.body) < 90
+    (notice,) = compose([left(name)], "each")
+    assert "IMG_0412.jpg stays where it is" in notice.body and len(notice.body) < 140
+
+
 def test_a_burst_of_which_nothing_is_recognised() -> None:
-    notice = Notice("2 photos not recognised", "They stay where they are.")
+    inbox = Path("/inbox")
+    notice = Notice("2 photos not recognised", "They stay where they are.", show=inbox)
     assert compose([left("a.jpg"), left("b.jpg")], "each") == [notice]
 
 
@@ -58,6 +84,12 @@ def test_problems_are_told_apart_from_photos() -> None:
     photo, problem = compose([Trouble("the disk is full"), filed(1)], "each")
     assert (photo.title, photo.problem) == ("Photo filed", False)
     assert problem == Notice("Beartray needs you", "the disk is full", problem=True)
+
+
+def test_a_problem_with_a_photo_shows_the_photo() -> None:
+    photo = Path("/inbox/a.jpg")
+    (notice,) = compose([Trouble("a.jpg cannot be read", photo)], "each")
+    assert notice.problem and notice.show == photo
 
 
 def test_many_problems_are_cut_short() -> None:

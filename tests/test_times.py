@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
@@ -61,3 +62,42 @@ def test_a_moment(text: str, moment: str) -> None:
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(BeartrayError, match="is not a time; write for example 2h, today, 14:00"):
         times.moment(text, NOW)
+
+
+ZONE = "Europe/Berlin"
+
+
+@pytest.mark.skipif(ZONE not in available_timezones(), reason="Windows has no list of time zones")
+@pytest.mark.parametrize(
+    ("now", "text", "until"),
+    [
+        ("2026-11-21T14:30", "tomorrow", "2026-11-22T06:00+01:00"),
+        ("2026-11-22T01:00", "Tomorrow", "2026-11-22T06:00+01:00"),  # still up
+        ("2026-03-28T22:00", "tomorrow", "2026-03-29T06:00+02:00"),  # summer time begins
+        ("2026-10-24T22:00", "tomorrow", "2026-10-25T06:00+01:00"),  # and ends
+        ("2026-11-21T14:30", "18:30", "2026-11-21T18:30+01:00"),
+        ("2026-11-21T14:30", "8:05", "2026-11-22T08:05+01:00"),
+        ("2026-11-21T14:30", "14:30", "2026-11-22T14:30+01:00"),
+        ("2026-11-21T14:30", "2026-12-24T18:00", "2026-12-24T18:00+01:00"),
+        ("2026-11-21T14:30", "2026-12-24T18:00Z", "2026-12-24T18:00+00:00"),
+    ],
+)
+def test_a_moment_to_come(now: str, text: str, until: str) -> None:
+    here = datetime.fromisoformat(now).replace(tzinfo=ZoneInfo(ZONE))
+    assert times.until(text, here) == datetime.fromisoformat(until).timestamp()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "yesterday", "25:00", "1h", "20", "2026-11-21T14:29", "2036-01-01", "9:5"]
+)
+def test_what_is_no_moment_to_come(text: str) -> None:
+    with pytest.raises(BeartrayError, match="is no time to come; write for example tomorrow"):
+        times.until(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [(1, "15:30"), (15.5, "tomorrow, 06:00"), (48, "2026-11-23, 14:30")],
+)
+def test_a_moment_to_come_in_words(hours: float, words: str) -> None:
+    assert times.until_words(NOW.timestamp() + hours * 3600, NOW) == words

@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from trayapp import __version__
-from trayapp.commands import manage, photos, running, terminal, training
+from trayapp.commands import manage, opening, photos, running, terminal, training
 from trayapp.commands.doctor import doctor
 from trayapp.commands.outcome import DONE, INTERRUPTED, outcome
 from trayapp.photo import BeartrayError
@@ -33,6 +33,7 @@ def build() -> typer.Typer:
     cli.command()(running.pause)
     cli.command()(running.resume)
     cli.command("quit")(running.quit_)
+    cli.command("open")(opening.open_)
     cli.command()(photos.classify)
     cli.command()(photos.sort)
     cli.command()(photos.history)
@@ -42,6 +43,7 @@ def build() -> typer.Typer:
     cli.command()(running.autostart)
     cli.add_typer(manage.config, name="config")
     cli.command()(doctor)
+    cli.command()(opening.about)
     return cli
 
 

@@ -33,6 +33,12 @@ CREATE INDEX notes_by_content ON notes (mtime_ns, size);
 CREATE TABLE roots (path BLOB PRIMARY KEY, time REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE made_folders (path BLOB PRIMARY KEY) WITHOUT ROWID;
 """
+# What is counted whenever the tray shows something new; made also in files of older versions.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS notes_left_alone ON notes (outcome, path)
+    WHERE outcome = 'existing' OR outcome = 'unsure';
+CREATE INDEX IF NOT EXISTS entries_by_batch ON entries (batch, state)
+"""
 
 
 class JournalError(BeartrayError):
@@ -54,6 +60,11 @@ class Database:
     def close(self) -> None:
         with self._lock:
             self._db.close()
+
+    def version(self) -> tuple[int, int]:
+        """Another value whenever this process, or another one, has written since."""
+        with self.reading() as db:
+            return db.total_changes, int(db.execute("PRAGMA data_version").fetchone()[0])
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -121,5 +132,8 @@ def _prepare(db: sqlite3.Connection) -> int:
         for statement in SCHEMA.split(";"):
             db.execute(statement)
         db.execute(f"PRAGMA user_version = {VERSION}")
+    if version <= VERSION:
+        for statement in INDEXES.split(";"):
+            db.execute(statement)
     db.execute("COMMIT")
     return version

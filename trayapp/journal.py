@@ -164,13 +164,29 @@ class Journal:
     def last_batch(self) -> list[Entry]:
         """The newest photos that were filed together, newest first."""
         newest = self.filed(1)
-        where = "WHERE state = 'done' AND batch = ? ORDER BY id DESC"
-        return self._entries(where, newest[0].batch) if newest else []
+        return self.batch(newest[0].batch) if newest else []
+
+    def batch(self, id_: int) -> list[Entry]:
+        """The photos of one batch that are filed now, newest first."""
+        return self._entries("WHERE batch = ? AND state = 'done' ORDER BY id DESC", id_)
+
+    def count_batch(self, id_: int) -> int:
+        """How many photos of one batch are filed now."""
+        query = "SELECT count(*) FROM entries WHERE batch = ? AND state = 'done'"
+        with self._database.reading() as db:
+            return int(db.execute(query, (id_,)).fetchone()[0])
 
     def count_filed(self, since: float) -> int:
-        query = "SELECT count(*) FROM entries WHERE state = 'done' AND time >= ?"
+        return sum(self.labels_filed(since).values())
+
+    def labels_filed(self, since: float) -> dict[str | None, int]:
+        """How many photos of each label were filed since then and are still, the most first."""
+        query = (  # the plus sign: look through what was filed since, not through all there is
+            "SELECT label, count(*) FROM entries WHERE +state = 'done' AND time >= ?"
+            " GROUP BY label ORDER BY count(*) DESC, label"
+        )
         with self._database.reading() as db:
-            return int(db.execute(query, (since,)).fetchone()[0])
+            return dict(db.execute(query, (since,)).fetchall())
 
     def filed_from(self, folder: Path, stem: str) -> list[Entry]:
         """What is filed now and lay in `folder` under a name with this stem, newest first."""

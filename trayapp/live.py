@@ -7,14 +7,14 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as TooLateError
 from pathlib import Path
 from typing import Literal
 
-from trayapp import catalog, disk
+from trayapp import assembly, catalog
 from trayapp.clock import process_start
 from trayapp.database import Database
-from trayapp.decide import filed_folders
 from trayapp.engine import EngineError
 from trayapp.filing import Filing, UndoError
 from trayapp.inbox import Inbox
@@ -22,13 +22,12 @@ from trayapp.journal import Journal
 from trayapp.notes import Notes
 from trayapp.owner import Owner
 from trayapp.paths import Paths
-from trayapp.photo import BeartrayError, Entry
-from trayapp.pipeline import Pipeline
-from trayapp.settings import Settings, SettingsError
+from trayapp.pause import Pause
+from trayapp.photo import BeartrayError, Entry, Verdict
+from trayapp.settings import Settings
 from trayapp.settings_file import SettingsFile
-from trayapp.settle import Settle
-from trayapp.steps import look
 from trayapp.tell import Gather, Notice, Trouble
+from trayapp.unsure import Unsure
 from trayapp.watch import Seen
 
 logger = logging.getLogger(__name__)
@@ -36,7 +35,9 @@ logger = logging.getLogger(__name__)
 State = Literal["watching", "busy", "paused", "problem"]
 
 TICK_SECONDS = 1.0
+IDLE_SECONDS = 10.0  # once nothing has happened for so long, looks are as far apart
 RECOVER_SECONDS = 60.0  # how often to look again at rows whose disk was away
+ANSWER_SECONDS = 60.0  # for one photo that somebody asks about, while others are on their way
 
 
 class Live:
@@ -55,7 +56,7 @@ class Live:
         set_at_login: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._paths, self._folder = paths, folder
-        self._show, self._changed, self._set_at_login = show, changed, set_at_login
+        self._changed, self._set_at_login = changed, set_at_login
         self.settings_file = SettingsFile(paths.settings_file)
         self._owner = Owner(paths.private)
         self._database = Database(paths.journal_file)
@@ -64,12 +65,16 @@ class Live:
         self.filing = Filing(self.journal, self._owner.is_gone)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = threading.Event()
+        self._undoing = threading.Lock()
         self._settings = self.settings_file.current
         self._engine = catalog.start_engine(self._settings.model, paths)
-        self.pipeline = self._build_pipeline()
+        self._assembly = assembly.Assembly(paths, self.filing, self.notes, show)
+        self.pipeline = self._assembly.pipeline(self.root, self._settings, self._engine)
         self.inbox = self._build_inbox(process_start())
-        self.resume_at: float | None = None
+        self.pausing = Pause(paths.private / "paused-until", self.settings_file, self.pipeline)
         self._next_recovery = 0.0
+        self._last_change = 0.0
+        self._told_of_settings = False
         self._shown: object = None
         self._told_problem: str | None = None
 
@@ -93,8 +98,9 @@ class Live:
 
     def run(self) -> None:
         """Work until `stop`; then leave nothing running."""
-        if self._settings.startup.paused:
-            self.pipeline.pause()
+        self.pausing.follow(self._settings.startup.paused)
+        self.unsure.forget_missing()
+        self._told_of_settings = self.settings_file.watch(self.pipeline.wake)
         try:
             while not self._stopping.is_set():
                 try:
@@ -119,24 +125,42 @@ class Live:
         return "busy" if self.pipeline.working else "watching"
 
     @property
-    def pause_remaining(self) -> float | None:
-        """Seconds until a pause for a time ends."""
-        return None if self.resume_at is None else max(0.0, self.resume_at - time.monotonic())
-
-    @property
     def engine_state(self) -> str:
         return self._engine.state
+
+    @property
+    def unsure(self) -> Unsure:
+        """The photos that were not recognised."""
+        return Unsure(self.notes, self._settings.sort, self.root)
 
     def stop(self) -> None:
         self._stopping.set()
         self.pipeline.wake()
 
-    def pause(self, seconds: float | None = None) -> None:
-        """Touch nothing for so many seconds, or until `resume`, also across restarts."""
-        self._do(lambda: self._pause(seconds))
+    def pause(self, until: float | None = None) -> None:
+        """Touch nothing until then (seconds since the epoch), or until `resume`, also across
+        restarts."""
+        self._do(lambda: self.pausing.begin(until))
 
     def resume(self) -> None:
         self._do(self._resume)
+
+    def change(self, key: str, value: object) -> None:
+        """Write one setting, which takes effect at once. Raises `SettingsError`."""
+        self.settings_file.change(key, value)
+        self.pipeline.wake()
+
+    def classify(self, photo: Path) -> Verdict:
+        """What a photo shows, of the engine that is at work anyway; moves nothing.
+
+        Raises `EngineError`. Not for the thread of `run`.
+        """
+        try:
+            return self._engine.submit(photo).result(ANSWER_SECONDS)
+        except TooLateError:
+            raise EngineError(f"no answer within {ANSWER_SECONDS:.0f} s; try again") from None
+        except CancelledError:
+            raise EngineError("the model has just been changed; try again") from None
 
     def change_folder(self, folder: Path) -> None:
         """Watch another folder from now on. Raises `SettingsError`."""
@@ -150,11 +174,12 @@ class Live:
     def undo(self, entries: list[Entry]) -> list[Entry]:
         """Take entries back, newest first; `UndoError` for what cannot be, after all the rest."""
         undone, refused = [], []
-        for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
-            try:
-                undone.append(self.filing.undo(self.journal.entry(entry.id)))
-            except UndoError as error:
-                refused.append(error)
+        with self._undoing:  # two clicks one after the other
+            for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
+                try:
+                    undone.append(self.filing.undo(self.journal.entry(entry.id)))
+                except UndoError as error:
+                    refused.append(error)
         self._changed()
         if refused:
             more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
@@ -169,7 +194,7 @@ class Live:
             self._apply(self.settings_file.current)
         if self.root != self.inbox.root:
             self._rebuild(chosen=known)
-        if self.resume_at is not None and now >= self.resume_at:
+        if self.pausing.remaining == 0:
             self._resume()
         if now >= self._next_recovery:
             self._next_recovery = now + RECOVER_SECONDS
@@ -178,7 +203,7 @@ class Live:
         # Without settings so far nobody knows which folder, nor whether to move or to copy.
         more = self.settings_file.known and self.inbox.tick(now)
         self._tell_problem(now)
-        self.pipeline.step(0.0 if more else TICK_SECONDS)
+        self.pipeline.step(0.0 if more else self._patience(now))
         self._tell_tray()
 
     def _apply(self, new: Settings) -> None:
@@ -188,8 +213,8 @@ class Live:
         if new.model != old.model:
             self._engine.close()
             self._engine = catalog.start_engine(new.model, self._paths)
-        if new.startup.paused != old.startup.paused:
-            self._resume() if not new.startup.paused else self.pipeline.pause()
+        if new.startup.paused != old.startup.paused and self.pausing.follow(new.startup.paused):
+            self.inbox.rescan()
         if new.notify != old.notify:
             self.pipeline.tell_all()
             self.pipeline.gather = Gather(new.notify.mode)
@@ -201,37 +226,14 @@ class Live:
 
     def _rebuild(self, chosen: bool) -> None:
         self.inbox.close()
-        self.pipeline.restart()
-        settings = self._settings
-        self.pipeline.root, self.pipeline.sort = self.root, settings.sort
-        self.pipeline.submit, self.pipeline.workers = self._engine.submit, settings.model.workers
-        self.pipeline.settle.quiet = settings.folder.settle_seconds
+        self._assembly.readjust(self.pipeline, self.root, self._settings, self._engine)
         self.inbox = self._build_inbox(time.time(), chosen)
-
-    def _build_pipeline(self) -> Pipeline:
-        return Pipeline(
-            self.root,
-            self._settings.sort,
-            Settle(self._settings.folder.settle_seconds, look, disk.being_written),
-            self._engine.submit,
-            self.filing,
-            self.notes,
-            Gather(self._settings.notify.mode),
-            self._show,
-            self._settings.model.workers,
-        )
+        self.unsure.forget_missing()
 
     def _build_inbox(self, since: float, chosen: bool = False) -> Inbox:
-        try:
-            labels = catalog.labels(catalog.find(self._settings.model.package, self._paths))
-        except EngineError:
-            labels = ()
-        skip = filed_folders(self._settings.sort, self.root, labels)
-        folder = self._settings.folder
-        if not folder.path and not self._folder:
-            with suppress(OSError):  # the inbox says what is wrong
-                self.root.mkdir(parents=True, exist_ok=True)
-        return Inbox(self.root, folder, self.notes, skip, self.pipeline.put, since, chosen)
+        if not self._settings.folder.path and not self._folder:
+            assembly.make_default_folder(self.root)
+        return self._assembly.inbox(self.root, self._settings, self.pipeline, since, chosen)
 
     def _do(self, command: Callable[[], None]) -> None:
         self._commands.put(command)
@@ -250,24 +252,9 @@ class Live:
         except BeartrayError as error:
             self.pipeline.gather.add(Trouble(str(error)), time.monotonic())
 
-    def _pause(self, seconds: float | None) -> None:
-        self.resume_at = None if seconds is None else time.monotonic() + seconds
-        self.pipeline.pause()
-        if seconds is None:
-            self._remember_paused(True)
-
     def _resume(self) -> None:
-        self.resume_at = None
-        self.pipeline.resume()
-        self._remember_paused(False)
+        self.pausing.end()
         self.inbox.rescan()
-
-    def _remember_paused(self, paused: bool) -> None:
-        if self._settings.startup.paused != paused:
-            try:
-                self.settings_file.change("startup.paused", paused)
-            except SettingsError as error:  # the file is broken; it pauses all the same
-                logger.warning("%s", error)
 
     def _sort_existing(self) -> None:
         for path in self.notes.existing(self.root):
@@ -282,14 +269,25 @@ class Live:
 
     def _tell_tray(self) -> None:
         """Also of what other processes did (`beartray undo`), and of a new day's count."""
-        doing = (self.problem, self.state, self.resume_at, self._settings, self.root)
-        before, self._shown = self._shown, (doing, self.journal.filed(5), time.localtime()[:3])
+        doing = (self.problem, self.state, self.pausing.until, self._settings, self.root)
+        before, self._shown = self._shown, (doing, self._database.version(), time.localtime()[:3])
         if self._shown != before:
+            self._last_change = time.monotonic()
             self._changed()
+
+    def _patience(self, now: float) -> float:
+        """Seconds until the next look at what nobody tells of. A laptop sleeps deeper when
+        Beartray rarely wakes."""
+        idle = self._told_of_settings and not self.problem and not self.pipeline.pending
+        if not idle or now - self._last_change < IDLE_SECONDS:
+            return TICK_SECONDS
+        remaining = self.pausing.remaining
+        return IDLE_SECONDS if remaining is None else min(IDLE_SECONDS, remaining)
 
     def _close(self) -> None:
         self.pipeline.tell_all()
         self.inbox.close()
+        self.settings_file.close()
         self._engine.close()
         self._database.close()
         self._owner.close()

@@ -14,7 +14,8 @@ from trayapp.photo import Photo
 
 Outcome = Literal["existing", "filed", "unsure", "unreadable", "undone"]
 LEFT_ALONE = ("existing", "undone")
-_EXISTING = "FROM notes WHERE outcome = 'existing' AND path >= ? AND path < ?"
+_BELOW = "FROM notes WHERE outcome = {} AND path >= ? AND path < ?"
+_EXISTING, _UNSURE = _BELOW.format("'existing'"), _BELOW.format("'unsure'")
 
 
 class Notes:
@@ -71,6 +72,16 @@ class Notes:
     def count_existing(self, root: Path) -> int:
         with self._database.reading() as db:
             return int(db.execute(f"SELECT count(*) {_EXISTING}", _below(root)).fetchone()[0])
+
+    def unsure(self, root: Path) -> list[Path]:
+        """Photos in `root` (and below) that were not recognised and left in place."""
+        with self._database.reading() as db:
+            rows = db.execute(f"SELECT path {_UNSURE}", _below(root)).fetchall()
+        return [path_of(path) for (path,) in rows]
+
+    def count_unsure(self, root: Path) -> int:
+        with self._database.reading() as db:
+            return int(db.execute(f"SELECT count(*) {_UNSURE}", _below(root)).fetchone()[0])
 
     def knows_root(self, root: Path) -> bool:
         with self._database.reading() as db:

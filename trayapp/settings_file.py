@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
 
 from trayapp import settings
 from trayapp.settings import Settings, SettingsError
@@ -25,7 +30,33 @@ class SettingsFile:
         self.problem: str | None = None
         self._changing = threading.Lock()
         self._version: tuple[int, int, int] | None = None
+        self._observer: Any = None
         self.follow()
+
+    def watch(self, wake: Callable[[], object]) -> bool:
+        """Call `wake` when there may be something to `follow`; false where the system cannot tell.
+
+        `close` ends that.
+        """
+        if sys.platform != "linux":
+            return False  # nothing tells that the file was closed; half of one would be read
+        from watchdog.observers.inotify import InotifyObserver
+
+        observer = InotifyObserver()
+        try:
+            observer.schedule(_Handler(self.file, wake), str(self.file.parent))
+            observer.start()
+        except OSError as error:  # the folder is away, or the system's watches are used up
+            logger.info("%s is looked at every second instead: %s", self.file, error)
+            return False
+        self._observer = observer
+        return True
+
+    def close(self) -> None:
+        """No longer watch the file."""
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join(5)
 
     def follow(self) -> bool:
         """Read the file again if it is another version; true when the settings changed."""
@@ -62,3 +93,16 @@ class SettingsFile:
             )
             logger.error("%s; %s", problem, instead)
         self.problem = problem
+
+
+class _Handler(FileSystemEventHandler):
+    """Tells of all that happens to one file; an editor may put another one in its place."""
+
+    def __init__(self, file: Path, wake: Callable[[], object]) -> None:
+        self._name, self._wake = file.name, wake
+
+    def on_any_event(self, event: FileSystemEvent) -> None:
+        if event.event_type not in {"closed", "moved", "deleted"}:
+            return
+        if self._name in {Path(str(path)).name for path in (event.src_path, event.dest_path)}:
+            self._wake()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +18,22 @@ QUIET = {"each": 0.7, "digest": 30.0, "problems": 0.7, "off": 0.7}
 LONGEST = {"each": 60.0, "digest": 600.0, "problems": 60.0, "off": 60.0}
 
 
+NAME_LENGTH = 60  # characters of a photo's name; a name may have 255
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notification. `undo` are the journal ids that its Undo button takes back."""
+    """One notification.
+
+    `undo` are the journal ids that its Undo button takes back, `show` is the photo or folder that
+    its Show button reveals in the file manager.
+    """
 
     title: str
     body: str
     undo: tuple[int, ...] = ()
     problem: bool = False
+    show: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +115,33 @@ def percent(confidence: float | None) -> str:
 
 def arrow(entry: Entry) -> str:
     """ "IMG_0412.jpg → grizzly, 98 %" """
+    return f"{entry.path.name} → {_outcome(entry)}"
+
+
+def short(name: str) -> str:
+    """A file name for a notice; the middle goes, as the number and the suffix say the most."""
+    if len(name) <= NAME_LENGTH:
+        return name
+    tail = (NAME_LENGTH - 1) // 2
+    return f"{name[: NAME_LENGTH - 1 - tail]}…{name[-tail:]}"
+
+
+def _outcome(entry: Entry) -> str:
     if entry.label is None:
-        return f"{entry.path.name} → {entry.destination.parent.name}"
-    return f"{entry.path.name} → {entry.label}, {percent(entry.confidence)}"
+        return entry.destination.parent.name
+    return f"{entry.label}, {percent(entry.confidence)}"
 
 
 def _one(event: Filed | Left) -> Notice:
     if isinstance(event, Filed):
-        verb = {"move": "filed", "copy": "copied", "tag": "tagged"}[event.entry.action]
-        return Notice(f"Photo {verb}", arrow(event.entry), (event.entry.id,))
+        entry = event.entry
+        verb = {"move": "filed", "copy": "copied", "tag": "tagged"}[entry.action]
+        body = f"{short(entry.path.name)} → {_outcome(entry)}"
+        return Notice(f"Photo {verb}", body, (entry.id,), show=entry.destination)
     best = max(event.verdict.scores, key=event.verdict.scores.__getitem__, default=None)
     guess = f" (best guess: {best}, {percent(event.verdict.confidence)})" if best else ""
-    return Notice("Photo not recognised", f"{event.path.name} stays where it is{guess}")
+    body = f"{short(event.path.name)} stays where it is{guess}"
+    return Notice("Photo not recognised", body, show=event.path)
 
 
 def _digest(events: Sequence[Filed | Left]) -> Notice:
@@ -129,12 +153,23 @@ def _digest(events: Sequence[Filed | Left]) -> Notice:
     title = f"{len(filed)} photos filed" if len(filed) != 1 else "1 photo filed"
     title = title if filed else f"{left} photos not recognised"
     body = ", ".join(parts) if filed else "They stay where they are."
-    return Notice(title, body, tuple(entry.id for entry in filed))
+    places = [entry.destination for entry in filed]
+    places = places or [event.path for event in events if isinstance(event, Left)]
+    return Notice(title, body, tuple(entry.id for entry in filed), show=_folder_of(places))
+
+
+def _folder_of(places: Sequence[Path]) -> Path | None:
+    """The folder that all of them lie in; None on Windows when they are on several drives."""
+    try:
+        return Path(os.path.commonpath([place.parent for place in places]))
+    except ValueError:
+        return None
 
 
 def _trouble(events: Sequence[Trouble]) -> Notice:
     if len(events) == 1:
-        return Notice("Beartray needs you", events[0].message, problem=True)
+        (only,) = events
+        return Notice("Beartray needs you", only.message, problem=True, show=only.path)
     shown = [event.message for event in events[:3]]
     more = [f"… and {len(events) - 3} more; see `beartray status`"] if len(events) > 3 else []
     return Notice(f"{len(events)} problems", "\n".join(shown + more), problem=True)

@@ -103,7 +103,7 @@ class Watcher:
         self._identity = _identity(root)
         self._lost = False
         self._observer: Any = None
-        if kind == "polling" or (kind == "auto" and _is_remote(root)):
+        if kind == "polling" or (kind == "auto" and file_system(root) in REMOTE):
             self._start(PollingObserver(timeout=POLL_SECONDS))
             return
         try:
@@ -191,19 +191,19 @@ def _limit(root: Path, error: OSError) -> str:
     return f"{root}: cannot be watched: {error.strerror or error}"
 
 
-def _is_remote(root: Path) -> bool:
-    """Whether the folder lies on a network share, as far as Linux tells."""
+def file_system(root: Path) -> str:
+    """The type of the file system that `root` is on, such as "ext4"; "" where Linux cannot tell."""
     try:
         lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
-        return False
+        return ""
     best, kind = "", ""
     for line in lines:  # proc(5): ... (5) mount point ... - (9) file system type ...
         fields = line.split()
         mount = fields[4].replace("\\040", " ")
         if root.resolve().is_relative_to(mount) and len(mount) >= len(best):
             best, kind = mount, fields[fields.index("-") + 1]
-    return kind in REMOTE
+    return kind
 
 
 def _is_to_visit(entry: os.DirEntry[str]) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench import batch, live
+from tests.bench.desktop import desktop
 from tests.bench.engines import engines
 from tests.bench.figures import Figure, lines_of_json, machine, table
 from tests.bench.photos import large_photos, web_photos
@@ -18,11 +19,12 @@ from tests.bench.photos import large_photos, web_photos
 def main() -> None:
     options = argparse.ArgumentParser(prog="tasks.py bench", description=__doc__)
     options.add_argument("--engines", action="store_true", help="only the engines")
+    options.add_argument("--desktop", action="store_true", help="only the tray")
     options.add_argument("--quick", action="store_true", help="fewer photos: a minute")
     options.add_argument("--json", action="store_true", help="one JSON object a line")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="beartray-bench-") as scratch:
-        figures = list(measure(Path(scratch), chosen.quick, chosen.engines))
+        figures = list(measure(Path(scratch), chosen))
     if chosen.json:
         print(json.dumps({"machine": machine()}))
     else:
@@ -30,8 +32,19 @@ def main() -> None:
     print("\n".join(lines_of_json(figures) if chosen.json else table(figures)))
 
 
-def measure(scratch: Path, quick: bool, only_engines: bool) -> Iterator[Figure]:
-    web, large = web_photos(scratch / "made", 300), large_photos()
+def measure(scratch: Path, chosen: argparse.Namespace) -> Iterator[Figure]:
+    quick, web = chosen.quick, web_photos(scratch / "made", 300)
+    if not chosen.desktop:
+        yield from _without_a_screen(scratch, web, chosen.quick, chosen.engines)
+    if not chosen.engines:
+        tell("tray")
+        yield from desktop(scratch / "desktop", web, quick)
+
+
+def _without_a_screen(
+    scratch: Path, web: list[Path], quick: bool, only_engines: bool
+) -> Iterator[Figure]:
+    large = large_photos()
     tell("engines")
     (scratch / "engines").mkdir()
     yield from engines(scratch / "engines", web, large, quick)

@@ -97,6 +97,23 @@ def resident(pid: int) -> float:
     return 0.0
 
 
+def memory(pid: int) -> dict[str, float]:
+    """MB of a process: "Pss" shares what others map too, "Uss" is what ends with it (proc(5))."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    found = {line.split(":")[0]: int(line.split()[1]) / 1000 for line in lines}
+    return {**found, "Uss": found["Private_Clean"] + found["Private_Dirty"]}
+
+
+def switches(pid: int) -> dict[int, int]:
+    """How often each thread of a process was given a processor, by its id (proc(5))."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        lines = (task / "status").read_text().splitlines()
+        counts = [int(line.split()[1]) for line in lines if "ctxt_switches" in line]
+        found[int(task.name)] = sum(counts)
+    return found
+
+
 def wanted_seconds(pid: int) -> float:
     """How long a process's main thread has run or waited for a processor (proc(5), schedstat)."""
     run, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()

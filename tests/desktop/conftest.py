@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.desktop.desk import Desk, PrivateBus, Processes, require_programs
+HERE = Path(__file__).resolve().parent
+DESK = re.compile(r"from tests\.desktop\.(desk|real_app|stage) import")  # need D-Bus and X
+collect_ignore = []
+if sys.platform == "linux":
+    from tests.desktop.desk import Desk, PrivateBus, Processes, require_programs
+    from tests.desktop.real_app import RealApp
+else:
+    tests = {path.name: path.read_text(encoding="utf-8") for path in HERE.glob("test_*.py")}
+    collect_ignore += [name for name, text in tests.items() if DESK.search(text)]
+if not os.environ.get("BEARTRAY_TEST_SYSTEM"):  # it changes what this user starts at login
+    collect_ignore.append("test_real_system.py")
 
 # As the Linux desktop does, before anything imports pystray: no X display is looked for.
 os.environ["PYSTRAY_BACKEND"] = "dummy"
 
-SHOTS = Path(__file__).resolve().parents[2] / "test-output"
+SHOTS = HERE.parents[1] / "test-output"
 
 
-@pytest.fixture
-def short_folder() -> Iterator[Path]:
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
     """A folder whose name leaves room for sockets, whose paths are 104 bytes at most.
 
     In memory where that can be: the panel must not wait for a disk that other tests keep busy.
@@ -27,6 +40,12 @@ def short_folder() -> Iterator[Path]:
     place = memory if os.access(memory, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="desk", dir=place) as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    with folder_in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture
@@ -48,3 +67,24 @@ def desk(short_folder: Path) -> Iterator[Desk]:
         yield desk
     finally:
         desk.close()
+
+
+@pytest.fixture(scope="module")
+def shared_desk() -> Iterator[Desk]:
+    """One for all tests of a module, which leave it as they found it; a new one takes seconds."""
+    with folder_in_memory() as folder:
+        desk = Desk(folder, SHOTS)
+        try:
+            yield desk
+        finally:
+            desk.close()
+
+
+@pytest.fixture
+def app(shared_desk: Desk) -> Iterator[RealApp]:
+    """Beartray, not yet started, on a desk that others have used and will use."""
+    app = RealApp(shared_desk)
+    try:
+        yield app
+    finally:
+        app.close()

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from trayapp.desktop import choose_desktop
 from trayapp.desktop.tray import Tray, View
-from trayapp.photo import BeartrayError, Entry
-from trayapp.tell import Notice
+from trayapp.desktop.view import Batch
+from trayapp.photo import Action, BeartrayError, Entry, Verdict
+from trayapp.tell import Mode, Notice
 
 
 def entry(number: int, name: str, label: str = "grizzly", folder: Path = Path("/p")) -> Entry:
@@ -41,6 +42,11 @@ class LoggedActions:
             recent=recent,
             existing=214,
             undoable=recent[0],
+            batch=Batch(1, 4),
+            today=(("grizzly", 7), ("teddy", 5)),
+            unsure=3,
+            model="bears",
+            models=("bears", "cats"),
         )
         self._log = log
         self.tray: Tray | None = None
@@ -62,6 +68,10 @@ class LoggedActions:
         self.write(f"pause {seconds}")
         self.show(state="paused", paused=True, headline="Paused")
 
+    def pause_until_tomorrow(self) -> None:
+        self.write("pause_until_tomorrow")
+        self.show(state="paused", paused=True, headline="Paused")
+
     def resume(self) -> None:
         self.write("resume")
         self.show(state="watching", paused=False, headline="Watching again")
@@ -70,21 +80,56 @@ class LoggedActions:
         self.write(f"change_folder {folder}")
         self.show(folder=folder, headline=f"Watching {folder.name}")
 
-    def undo_last(self) -> None:
-        undone = self._view.undoable
-        if undone is None:
+    def undo(self, entry: int) -> None:
+        if all(kept.id != entry for kept in self._view.recent):
             raise BeartrayError("there is nothing to undo")
-        self.write(f"undo_last {undone.id}")
-        recent = tuple(kept for kept in self._view.recent if kept.id != undone.id)
+        self.write(f"undo {entry}")
+        recent = tuple(kept for kept in self._view.recent if kept.id != entry)
         self.show(recent=recent, undoable=recent[0] if recent else None)
+
+    def undo_batch(self, batch: int) -> None:
+        self.write(f"undo_batch {batch}")
+        self.show(recent=(), undoable=None, batch=None)
 
     def sort_existing(self) -> None:
         self.write("sort_existing")
         self.show(existing=0)
 
+    def not_recognised(self) -> tuple[Path, list[Path]]:
+        self.write("not_recognised")
+        return self._view.folder, []
+
+    def classify(self, photo: Path) -> Verdict:
+        self.write(f"classify {photo}")
+        return Verdict("grizzly", 0.987, {"grizzly": 0.987, "black": 0.013})
+
     def set_at_login(self, wanted: bool) -> None:
         self.write(f"set_at_login {wanted}")
         self.show(at_login=wanted)
+
+    def set_action(self, action: Action) -> None:
+        self.write(f"set_action {action}")
+        self.show(action=action)
+
+    def set_notify(self, mode: Mode) -> None:
+        self.write(f"set_notify {mode}")
+        self.show(notify=mode)
+
+    def use_model(self, package: str) -> None:
+        self.write(f"use_model {package}")
+        self.show(model=package)
+
+    def settings_file(self) -> Path:
+        return self._view.folder / "settings.toml"
+
+    def log_file(self) -> Path:
+        return self._log
+
+    def about(self) -> str:
+        return "Beartray, a stand-in"
+
+    def say(self, title: str, body: str) -> None:
+        self.write(f"say {title}: {body}")
 
     def quit(self) -> None:
         self.write("quit")
@@ -95,7 +140,9 @@ class LoggedActions:
 def main(log: Path, folder: Path) -> int:
     desktop = choose_desktop(os.environ)
     actions = LoggedActions(log, folder)
-    notifier = desktop.notifier(lambda ids: actions.write(f"undo {ids}"))
+    notifier = desktop.notifier(
+        lambda ids: actions.write(f"undo {ids}"), lambda path: actions.write(f"show {path}")
+    )
     tray = desktop.tray(actions, lambda problem: notifier.show(Notice("Beartray", problem)))
     actions.tray = tray
 

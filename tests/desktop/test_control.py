@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from multiprocessing.connection import Client
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Client, answer_challenge, deliver_challenge
 from pathlib import Path
 
 import pytest
@@ -22,8 +25,11 @@ from trayapp.desktop.control import (
     ControlPaths,
     ControlServer,
     Handler,
+    NotAnsweringError,
     NotRunningError,
     SingleInstance,
+    _read_note,
+    hand_over,
     send,
 )
 from trayapp.desktop.sockets import LONGEST_SOCKET_PATH, make_private
@@ -192,7 +198,8 @@ def test_more_silent_clients_than_there_is_room_for_are_turned_away_in_time(
 def test_a_server_that_never_answers_is_given_up(short_folder: Path) -> None:
     address = str(short_folder / "control")
     note = short_folder / "control.json"
-    note.write_text(json.dumps({"address": address, "family": "AF_UNIX", "secret": "00"}))
+    found = {"address": address, "family": "AF_UNIX", "secret": "00", "pid": 1}
+    note.write_text(json.dumps(found))
     with socket.socket(socket.AF_UNIX) as deaf:
         deaf.bind(address)
         deaf.listen(1)
@@ -231,47 +238,206 @@ def test_a_deep_home_gets_its_socket_elsewhere(short_folder: Path) -> None:
     server.close()
 
 
-def test_a_folder_that_somebody_prepared_in_a_shared_place_is_not_used(
+DEEP = ["a very deep folder"] * 8
+
+
+def test_in_a_shared_place_it_listens_in_a_folder_that_nobody_can_take_first(
     short_folder: Path,
 ) -> None:
     shared = short_folder / "tmp"
     shared.mkdir()
-    paths = ControlPaths.for_unix(short_folder.joinpath(*["deep folder"] * 12), {}, shared)
-    trap = short_folder / "trap"
-    trap.mkdir()
+    paths = ControlPaths.for_unix(short_folder.joinpath(*DEEP), {}, shared)
+    assert paths.addresses == ()
+    servers = [ControlServer(paths, echo) for _ in range(2)]
+    places = []
+    for server in servers:
+        server.start()
+        (folder,) = (one for one in shared.iterdir() if one not in places)
+        places.append(folder)
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert send(paths, {"me": 1}) == {"you said": {"me": 1}}
+        server.close()
+        assert not folder.exists()
+        places.remove(folder)
+
+
+def test_what_a_killed_one_left_in_a_shared_place_goes_at_the_next_start(
+    short_folder: Path, serve: Serve
+) -> None:
+    shared = short_folder / "tmp"
+    shared.mkdir()
+    paths = ControlPaths.for_unix(short_folder.joinpath(*DEEP), {}, shared)
+    left = shared / "beartray-12345678"
+    left.mkdir(mode=0o700)
+    dead = socket.socket(socket.AF_UNIX)
+    dead.bind(str(left / "control"))
+    dead.close()
+    make_private(paths.note.parent)
+    note = {"address": str(left / "control"), "family": "AF_UNIX", "secret": "00", "pid": 1}
+    paths.note.write_text(json.dumps(note))
+    server = ControlServer(paths, echo)
+    server.start()
+    assert not left.exists() and send(paths, {"me": 1})
+    server.close()
+    assert list(shared.iterdir()) == []
+
+
+def test_a_folder_that_somebody_prepared_is_not_used(short_folder: Path) -> None:
+    runtime, trap = short_folder / "run", short_folder / "trap"
+    for folder in (runtime, trap):
+        folder.mkdir()
+    environ = {"XDG_RUNTIME_DIR": str(runtime)}
+    paths = ControlPaths.for_unix(short_folder.joinpath(*DEEP), environ, short_folder)
     Path(paths.addresses[0]).parent.symlink_to(trap)
-    with pytest.raises(BeartrayError, match="not a folder of this user's"):
-        ControlServer(paths, echo).start()
-    assert list(trap.iterdir()) == []
+    server = ControlServer(paths, echo)
+    server.start()
+    assert list(trap.iterdir()) == [] and send(paths, {"me": 1}), "it listens elsewhere"
+    server.close()
 
 
-def test_windows_gets_a_pipe_of_its_own_per_home() -> None:
-    one, other = (ControlPaths.for_windows(Path("/home") / name) for name in ("ann", "bob"))
+def test_a_temporary_folder_with_a_long_name_is_no_obstacle(short_folder: Path) -> None:
+    paths = ControlPaths.for_unix(short_folder.joinpath(*DEEP), {}, short_folder.joinpath(*DEEP))
+    assert [str(place) for place in paths.shared] == ["/tmp"]
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        {"address": ["192.0.2.1", 80], "family": "AF_INET", "secret": "00", "pid": 1},
+        {"address": "192.0.2.1", "family": "AF_INET", "secret": "00", "pid": 1},
+        {"address": "x", "family": "AF_UNIX", "secret": "no hex", "pid": 1},
+        {"address": "x", "family": "AF_UNIX", "pid": 1},
+        ["x"],
+    ],
+)
+def test_a_note_that_is_none_is_not_followed(paths: ControlPaths, note: object) -> None:
+    make_private(paths.note.parent)
+    paths.note.write_text(json.dumps(note))
+    with pytest.raises(NotRunningError, match="not running"):
+        send(paths, {})
+
+
+def test_a_note_that_somebody_else_put_there_is_not_read(
+    paths: ControlPaths, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serve(echo)
+    real = paths.note.with_name("elsewhere.json")
+    paths.note.rename(real)
+    paths.note.symlink_to(real)
+    with pytest.raises(NotRunningError):
+        send(paths, {})
+    paths.note.unlink()
+    real.rename(paths.note)
+    assert send(paths, {"me": 1})
+    own = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: own + 1)
+    with pytest.raises(NotRunningError):
+        send(paths, {})
+
+
+def test_deeply_nested_words_are_turned_away(paths: ControlPaths, serve: Serve) -> None:
+    serve(echo)
+    secret = _read_note(paths.note).secret
+    with Client(paths.addresses[0], "AF_UNIX") as client:
+        answer_challenge(client, secret)
+        deliver_challenge(client, secret)
+        client.send_bytes(b"[" * 100_000)
+        with pytest.raises((EOFError, OSError)):
+            client.recv_bytes()
+    assert send(paths, {"still": "there"})
+
+
+def test_a_stopped_one_is_told_from_one_that_does_not_run(paths: ControlPaths) -> None:
+    serve = (
+        "import sys; from pathlib import Path\n"
+        "from trayapp.desktop.control import ControlPaths, ControlServer, SingleInstance\n"
+        "private, address = Path(sys.argv[1]), sys.argv[2]\n"
+        "one = SingleInstance(private / 'running.lock'); one.acquire()\n"
+        "server = ControlServer(ControlPaths(private / 'control.json', (address,), 'AF_UNIX'), "
+        "lambda request: request)\n"
+        "server.start(); print('up', flush=True); sys.stdin.read(); server.close()\n"
+    )
+    private = paths.note.parent
+    with running(serve, str(private), paths.addresses[0]) as first:
+        assert first.stdout is not None and first.stdout.readline() == "up\n"
+        assert send(paths, {"me": 1}) == {"me": 1}
+        first.send_signal(signal.SIGSTOP)
+        started = time.monotonic()
+        for ask in (send, hand_over):
+            with pytest.raises(NotAnsweringError, match=f"process {first.pid}.*end it"):
+                ask(paths, {"me": 2}, 0.3)
+        assert time.monotonic() - started < 2.0
+        assert not SingleInstance(private / "running.lock").acquire(), "there is still only one"
+        first.send_signal(signal.SIGCONT)
+        assert send(paths, {"me": 3}) == {"me": 3}
+
+
+def test_a_second_start_reaches_a_first_one_that_is_only_just_starting(
+    paths: ControlPaths, serve: Serve
+) -> None:
+    with pytest.raises(NotRunningError):
+        hand_over(paths, {"command": "show"}, 0.1)
+    answers: list[dict[str, object]] = []
+    second = threading.Thread(target=lambda: answers.append(hand_over(paths, {"command": "show"})))
+    second.start()
+    serve(echo)
+    second.join(5)
+    assert answers == [{"you said": {"command": "show"}}]
+
+
+def test_windows_gets_a_pipe_that_nobody_can_name_first() -> None:
+    one, other = (ControlPaths.for_windows(Path("/home/ann")) for _ in range(2))
     assert one.family == "AF_PIPE" and one.addresses[0].startswith("\\\\.\\pipe\\beartray-")
     assert one.addresses != other.addresses
 
 
-def test_only_one_beartray_runs(tmp_path: Path) -> None:
-    lock = tmp_path / "private" / "lock"
-    hold = (
-        "import sys; from pathlib import Path\n"
-        "from trayapp.desktop.control import SingleInstance\n"
-        "one = SingleInstance(Path(sys.argv[1]))\n"
-        "print(one.acquire(), flush=True); sys.stdin.read()\n"
-    )
+@contextlib.contextmanager
+def running(program: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Another Python process that can import the project; killed at the end."""
     root = str(Path(__file__).resolve().parents[2])
     with subprocess.Popen(
-        [sys.executable, "-c", hold, str(lock)],
+        [sys.executable, "-c", program, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": root},
-    ) as first:
-        assert first.stdout is not None
-        assert first.stdout.readline() == "True\n"
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+HOLD = (
+    "import sys; from pathlib import Path\n"
+    "from trayapp.desktop.control import SingleInstance\n"
+    "one = SingleInstance(Path(sys.argv[1]))\n"
+    "sys.stdin.readline()\n"
+    "print(one.acquire(), flush=True); sys.stdin.read()\n"
+)
+
+
+def test_only_one_beartray_runs(tmp_path: Path) -> None:
+    lock = tmp_path / "private" / "lock"
+    with running(HOLD, str(lock)) as first:
+        assert said(first) == "True"
         assert not SingleInstance(lock).acquire()
-        first.kill()
-        first.wait(10)
     again = SingleInstance(lock)
     assert again.acquire()
     again.release()
+
+
+def test_of_several_that_start_at_the_same_moment_one_runs(tmp_path: Path) -> None:
+    lock = tmp_path / "private" / "lock"
+    with contextlib.ExitStack() as stack:
+        starts = [stack.enter_context(running(HOLD, str(lock))) for _ in range(4)]
+        with ThreadPoolExecutor(len(starts)) as pool:
+            assert sorted(pool.map(said, starts)) == ["False", "False", "False", "True"]
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    """Let it go on; what it says."""
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,16 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.desktop.desk import Desk, PrivateBus, require_programs, wait_until
+from tests.desktop.desk import PrivateBus, wait_until
 from tests.desktop.real_app import (
     BLUE,
     BROWN,
-    COMMENT,
-    GREY,
     RED,
     RealApp,
     cpu_share,
-    descendants,
     has,
     memory,
 )
@@ -28,11 +24,6 @@ from tests.helpers import SLOWNESS, picture
 from tests.program import BEARTRAY, Program
 
 pytestmark = pytest.mark.desktop
-
-
-@pytest.fixture
-def app(desk: Desk) -> RealApp:
-    return RealApp(desk)
 
 
 def test_photos_are_filed_told_and_taken_back(app: RealApp) -> None:
@@ -53,6 +44,16 @@ def test_photos_are_filed_told_and_taken_back(app: RealApp) -> None:
     app.desk.wait_for_notices(0)  # it would be untrue by now
     assert app.notices_so_far() == ["Photo filed: IMG_0001.jpg → grizzly, 99 %"]
     app.wait_for_line("Nothing filed yet")
+
+    opened = app.desk.stub("xdg-open")
+    app.drop("IMG_0009.jpg", "black")
+    app.desk.wait_for_notices(1)
+    app.desk.press_button_of_notice("Show")
+    wait_until(lambda: opened() == [str(app.inbox / "black")], "the photo was shown")
+    app.command("undo", "--last")
+    app.notices()
+    (app.inbox / "IMG_0009.jpg").unlink()
+
     app.drop("IMG_0002.jpg", "teddy")
     app.wait_for_tree("IMG_0001.jpg", "teddy/IMG_0002.jpg")  # the one taken back stays
 
@@ -60,6 +61,7 @@ def test_photos_are_filed_told_and_taken_back(app: RealApp) -> None:
     app.desk.wait_for_notices(1)
     (app.inbox / "teddy" / "IMG_0002.jpg").write_bytes(b"edited")
     app.desk.press_button_of_notice()
+    app.wait_for_words("changed")
     said = app.notices_until("changed")
     assert [line.startswith("Photo filed") for line in said] == [True, False], said
     assert "IMG_0002.jpg" in said[1]
@@ -79,14 +81,10 @@ def test_photos_are_filed_told_and_taken_back(app: RealApp) -> None:
 def test_a_burst_is_one_digest_and_costs_little(app: RealApp) -> None:
     app.start_and_wait()
     assert app.process is not None
-    # A PNG cannot be decoded at a smaller size: enough work to be seen busy.
-    one = picture(app.desk.folder / "big.png", (2400, 1800), (255, 0, 0))
-    for number in range(40):
-        shutil.copy(one, app.inbox / f".{number}.part")
-    for number in range(40):
-        (app.inbox / f".{number}.part").rename(app.inbox / f"{number}.png")
+    app.drop_many(40, (2400, 1800))  # a PNG cannot be decoded at a smaller size: work to be seen
     app.wait_for_icon(BLUE)
     app.desk.screenshot("real-busy")
+    wait_until(lambda: app.status()["filed_today"] == 40, "all were filed", 60.0)
     app.wait_for_line("Watching ~/Pictures/Inbox · 40 filed today")
     assert app.notices() == ["40 photos filed: 40 grizzly"]
     wait_until(lambda: not has(app.desk.icon(), BLUE), "the mark was gone")
@@ -94,75 +92,6 @@ def test_a_burst_is_one_digest_and_costs_little(app: RealApp) -> None:
     assert memory(app.process.pid) < 60
     assert cpu_share(app.process.pid, 3.0) < 0.01
     app.end()
-
-
-def test_every_line_of_the_menu_does_what_it_says(app: RealApp) -> None:
-    require_programs("zenity", "dex")
-    desk = app.desk
-    opened = desk.stub("xdg-open")
-    app.start_and_wait()
-    app.drop("IMG_0001.jpg", "grizzly")
-    app.wait_for_line("IMG_0001.jpg → grizzly")
-    app.notices()  # out of the way
-
-    desk.choose("Pause")
-    app.wait_for_icon(GREY, 60)
-    app.wait_for_line("Paused ~/Pictures/Inbox")
-    app.drop("IMG_0002.jpg", "teddy")
-    desk.choose("Pause for one hour")
-    app.wait_for_line("Paused until ")
-    assert app.tree() == ["IMG_0002.jpg", "grizzly/IMG_0001.jpg"]
-    desk.choose("Pause")  # a tick that is taken away
-    app.wait_for_tree("grizzly/IMG_0001.jpg", "teddy/IMG_0002.jpg")
-    app.wait_for_icon(BROWN, 60)
-    app.notices()
-
-    desk.choose("Recent", "IMG_0002.jpg")
-    wait_until(lambda: str(app.inbox / "teddy") in opened(), "the photo's folder was opened")
-    desk.choose("Open folder")
-    wait_until(lambda: str(app.inbox) in opened(), "the folder was opened")
-    desk.choose("Undo last")
-    app.wait_for_tree("IMG_0002.jpg", "grizzly/IMG_0001.jpg")
-    app.wait_for_line("Undo last: IMG_0001.jpg")
-
-    album = desk.home / "Old album"
-    album.mkdir()
-    app.drop("a.jpg", "grizzly", album)
-    app.drop("b.jpg", "black", album)
-    desk.choose("Change folder")
-    desk.answer_folder_dialog("Choose the folder", album)
-    app.wait_for_line("Watching ~/Old album")
-    app.wait_for_line("Sort the 2 photos already here")
-    written = app.settings.read_text()
-    assert f'path = "{album}"' in written and COMMENT in written and "# the card" in written
-    app.drop("c.jpg", "teddy", album)
-    app.wait_for_tree("a.jpg", "b.jpg", "teddy/c.jpg", folder=album)
-    desk.choose("Sort the 2")
-    desk.window("Beartray")
-    desk.keys("Return")
-    app.wait_for_tree("grizzly/a.jpg", "black/b.jpg", "teddy/c.jpg", folder=album)
-    app.wait_for_line("Sort the", there=False)
-    assert app.tree() == ["IMG_0002.jpg", "grizzly/IMG_0001.jpg"]
-    app.notices()
-
-    desk.choose("Start at login")
-    wait_until((desk.config / "autostart" / "beartray.desktop").exists, "the login item was there")
-    assert "Starts at login: yes" in app.command("autostart", "status")
-    desk.choose("Quit")
-    assert app.process is not None
-    app.wait_for_the_end(descendants(app.process.pid))
-    assert app.status() == {}
-
-    desk.environ["XDG_CONFIG_DIRS"] = str(desk.folder)  # this machine's own items are not meant
-    desk.start("dex", "-a", "-e", "XFCE")
-    wait_until(lambda: app.status().get("tray"), "it was back after the login", 20.0)
-    app.wait_for_line("Watching ~/Old album")
-    desk.choose("Start at login")
-    wait_until(
-        lambda: not (desk.config / "autostart" / "beartray.desktop").exists(), "the item was gone"
-    )
-    app.command("quit")
-    wait_until(lambda: app.status() == {}, "it had ended")
 
 
 def test_what_is_wrong_is_shown_and_heals(app: RealApp) -> None:
@@ -185,17 +114,11 @@ def test_what_is_wrong_is_shown_and_heals(app: RealApp) -> None:
     assert "running already" in app.command(status=3)
     assert app.notices()[0].startswith("Beartray is running already: Watching ")
 
-    # A pause outlives the program.
-    app.desk.choose("Pause")
-    app.wait_for_icon(GREY, 60)
-    app.end()
-    app.start_and_wait()
-    app.wait_for_icon(GREY, 60)
-    app.drop("b.jpg", "grizzly", app.inbox / "card")
     app.end(signal.SIGINT)
+    app.drop("b.jpg", "grizzly", app.inbox / "card")
 
     # Broken settings: no photo is touched before it is clear what is wanted.
-    good = app.settings.read_text().replace("paused = true", "paused = false")
+    good = app.settings.read_text()
     app.settings.write_text(good.replace("[model]", '[sort]\naction = "burn"\n[model]'))
     app.start()
     app.wait_for_icon(RED)
@@ -212,32 +135,6 @@ def test_what_is_wrong_is_shown_and_heals(app: RealApp) -> None:
     app.wait_for_icon(RED)
     app.settings.write_text(good)
     app.wait_for_icon(BROWN, 60)
-    app.end()
-
-
-def test_the_desktop_comes_and_goes(app: RealApp) -> None:
-    app.desk.stop_panel()
-    app.start()
-    wait_until(lambda: "No tray icon yet" in app.desk.log(), "it said that there is no panel")
-    app.drop("a.jpg", "black")
-    app.wait_for_tree("black/a.jpg")
-    app.desk.start_panel()
-    app.desk.wait_for_icon()
-    app.wait_for_line("a.jpg → black")
-    app.desk.restart_panel()
-    app.desk.wait_for_icon()
-    app.wait_for_icon(BROWN, 60)
-    assert app.process is not None
-    family = descendants(app.process.pid)
-    assert family
-    app.desk.logout()
-    app.wait_for_the_end(family)
-
-
-def test_it_ends_at_once_while_it_still_waits_for_a_panel(app: RealApp) -> None:
-    app.desk.stop_panel()
-    app.start()
-    wait_until(lambda: "Watching" in app.desk.log(), "it was up")
     app.end()
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops
 
-from tests.desktop.desk import Desk, require_programs, wait_until
+from tests.desktop.desk import ICON, Desk, require_programs, wait_until
+from tests.desktop.real_app import RealApp
 from tests.helpers import SLOWNESS
 
 pytestmark = pytest.mark.desktop
@@ -108,22 +109,39 @@ def test_a_recent_photo_is_shown_by_the_file_manager(app: App) -> None:
 
 def test_a_left_click_opens_the_folder(app: App) -> None:
     opened = install_file_manager(app.desk)
-    app.desk.click(1008, 16)
+    app.desk.click(*ICON)
     wait_until(lambda: opened.exists(), "the file manager was started")
     assert opened.read_text().splitlines() == [str(app.folder)]
+
+
+def test_a_middle_click_pauses_and_resumes(app: App) -> None:
+    app.desk.click(*ICON, button=2)
+    app.wait_for("pause None")
+    app.desk.click(*ICON, button=2)
+    app.wait_for("resume")
+
+
+def test_hovering_tells_what_was_filed_today(app: App) -> None:
+    bare = app.desk.look()
+    app.desk.point(*ICON)
+    wait_until(
+        lambda: ImageChops.difference(bare, app.desk.look()).crop((0, 40, 1024, 90)).getbbox(),
+        "the tooltip was seen",
+    )
+    app.desk.screenshot("tooltip")
 
 
 def test_another_folder_is_chosen_in_a_real_dialog(app: App) -> None:
     require_programs("zenity")
     bears = app.desk.home / "My Bears"
     bears.mkdir()
-    app.desk.choose("Change folder")
+    app.desk.choose("Settings", "Change folder")
     app.desk.window("Choose the folder")
     app.desk.screenshot("choose-folder")
     app.desk.keys("Escape")
     wait_until(lambda: not app.desk.windows("Choose the folder"), "the dialog was closed")
     assert app.did() == []
-    app.desk.choose("Change folder")
+    app.desk.choose("Settings", "Change folder")
     window = app.desk.window("Choose the folder")
     app.desk.type(f"{bears}/")  # GTK opens a line to type in at the first slash
 
@@ -184,11 +202,37 @@ def test_plyer_is_understood_by_a_real_service(desk: Desk) -> None:
     wait_until(lambda: any("help is a" in one.body for one in desk.closed_notices()), "it was kept")
 
 
-def test_the_icon_comes_back_after_the_panel_crashed(app: App) -> None:
-    app.desk.restart_panel()
-    app.desk.wait_for_icon()
-    app.desk.choose("Start at login")
+def test_the_icon_comes_back_each_time_the_panel_crashed(app: App) -> None:
+    for _ in range(10):
+        app.desk.restart_panel()
+        app.desk.wait_for_icon()
+    app.desk.choose("Settings", "Start at login")
     app.wait_for("set_at_login True")
+
+
+def test_the_app_outlives_its_session_bus(app: App) -> None:
+    app.desk.lose_bus()
+    with pytest.raises(subprocess.TimeoutExpired):
+        app.process.wait(2)
+    app.desk.bring_bus_back()
+    app.desk.wait_for_icon()
+    app.desk.click(*ICON, button=2)
+    app.wait_for("pause None")
+
+
+def test_photos_are_filed_while_the_session_bus_is_gone(desk: Desk) -> None:
+    real = RealApp(desk)
+    real.start_and_wait()
+    desk.lose_bus()
+    real.drop("one.jpg")
+    real.wait_for_tree("grizzly/one.jpg")
+    desk.bring_bus_back()
+    desk.wait_for_icon()
+    real.wait_for_line("one.jpg → grizzly")
+    real.drop("two.jpg", "teddy")
+    real.wait_for_tree("grizzly/one.jpg", "teddy/two.jpg")
+    assert real.notices_until("teddy")  # of its own, or in a digest with the first one
+    real.end()
 
 
 def test_quit_ends_the_app_and_takes_the_bear_away(app: App) -> None:
@@ -205,7 +249,7 @@ def test_a_logout_ends_the_app(app: App) -> None:
 
 def test_quit_takes_open_dialogs_away(app: App) -> None:
     require_programs("zenity")
-    app.desk.choose("Change folder")
+    app.desk.choose("Settings", "Change folder")
     app.desk.window("Choose the folder")
     app.desk.choose("Quit")
     assert app.process.wait(5 * SLOWNESS) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +17,14 @@ from PIL import Image
 
 from tests.desktop.desk import wait_until
 from tests.desktop.stand_in import LoggedActions, entry
+from trayapp.desktop.icons import draw
 from trayapp.desktop.macos import macos_kit
 from trayapp.desktop.tray import Tray, TrayKit
-from trayapp.desktop.windows import RIGHT_BUTTON_UP, windows_kit
+from trayapp.desktop.view import Batch
+from trayapp.desktop.windows import windows_kit
 from trayapp.photo import BeartrayError
+
+RIGHT_BUTTON_UP = 0x0205
 
 
 class FakeIcon(pystray.Icon):  # type: ignore[misc]
@@ -29,6 +33,7 @@ class FakeIcon(pystray.Icon):  # type: ignore[misc]
     made: list[FakeIcon]
 
     def __init__(self, *args: Any, **options: Any) -> None:
+        self.secondary = options.pop("secondary")
         super().__init__(*args, **options)
         self.native: list[tuple[str, Any]] = []
         self.builds = 0
@@ -64,6 +69,9 @@ class FakeIcon(pystray.Icon):  # type: ignore[misc]
     def checked_title(self) -> None:
         """Nothing to check in general."""
 
+    def show_state(self, state: Any) -> None:
+        self.icon = draw(state, 32)
+
     def _update_menu(self) -> None:
         self.builds += 1
         self.native = self._build(self.menu)
@@ -79,10 +87,19 @@ class FakeIcon(pystray.Icon):  # type: ignore[misc]
 
     def click(self, start: str) -> None:
         """As the message loop does: the callback that was there when the menu was drawn."""
-        exact = [action for text, action in self.native if text == start]
-        found = [action for text, action in self.native if text.startswith(start)]
-        callback = (exact or found)[0]
+        callback = self.line(start)
         self.jobs.put(lambda: callback(self))
+
+    def line(self, start: str) -> Any:
+        """What was built for the line that says or starts with this, also one of a submenu."""
+        lines = self.native + [line for _, deeper in self.native for line in _lines(deeper)]
+        exact = [action for text, action in lines if text == start]
+        found = [action for text, action in lines if text.startswith(start)]
+        return (exact or found)[0]
+
+
+def _lines(built: Any) -> list[tuple[str, Any]]:
+    return built if isinstance(built, list) else []
 
 
 class FakeWindowsIcon(FakeIcon):
@@ -90,7 +107,8 @@ class FakeWindowsIcon(FakeIcon):
         assert len(self.title.encode("utf-16-le")) // 2 < 128, "ctypes would raise ValueError"
 
     def _on_notify(self, wparam: int, lparam: int) -> None:
-        """The menu opens as it was last built."""
+        if lparam == RIGHT_BUTTON_UP:
+            self._update_menu()
 
 
 class FakeMacIcon(FakeIcon):
@@ -117,9 +135,12 @@ class Answers:
 
     def __init__(self) -> None:
         self.folder: Path | None = None
+        self.photo: Path | None = None
         self.agrees = False
         self.asked: list[str] = []
         self.opened: list[str] = []
+        self.read: list[str] = []
+        self.windows = True  # whether there is a program that shows messages
         self.hold = threading.Event()
         self.hold.set()
 
@@ -128,15 +149,30 @@ class Answers:
         self.hold.wait(10)
         return self.folder
 
+    def choose_photo(self, start: Path) -> Path | None:
+        self.asked.append(f"photo from {start}")
+        return self.photo
+
     def confirm(self, question: str, yes: str) -> bool:
         self.asked.append(f"{question} [{yes}]")
         return self.agrees
+
+    def tell(self, title: str, text: str) -> None:
+        if not self.windows:
+            raise BeartrayError("no dialog program was found")
+        self.read.append(f"{title}: {text}")
 
     def open_folder(self, folder: Path) -> None:
         self.opened.append(f"folder {folder}")
 
     def show_file(self, path: Path) -> None:
         self.opened.append(f"file {path}")
+
+    def show_files(self, paths: Sequence[Path]) -> None:
+        self.opened.append(f"files {[path.name for path in paths]}")
+
+    def open_text(self, file: Path) -> None:
+        self.opened.append(f"text {file.name}")
 
 
 class Scene:
@@ -184,14 +220,14 @@ def fake_pystray(icon: type[FakeIcon]) -> Any:
 @pytest.fixture
 def windows(tmp_path: Path) -> Iterator[Scene]:
     module = fake_pystray(FakeWindowsIcon)
-    with running(windows_kit(module), module.made, Scene(tmp_path)) as scene:
+    with running(windows_kit(module, module.Icon), module.made, Scene(tmp_path)) as scene:
         yield scene
 
 
 @pytest.fixture
 def macos(tmp_path: Path) -> Iterator[Scene]:
     module = fake_pystray(FakeMacIcon)
-    kit = macos_kit(module, lambda function: module.made[0].jobs.put(function))
+    kit = macos_kit(module, module.Icon, lambda function: module.made[0].jobs.put(function))
     with running(kit, module.made, Scene(tmp_path)) as scene:
         yield scene
 
@@ -213,19 +249,94 @@ def test_windows_shows_what_is_true_when_the_menu_opens(windows: Scene) -> None:
 
 def test_every_item_does_what_it_says(windows: Scene, tmp_path: Path) -> None:
     windows.click("Pause for", "pause 3600.0")
-    windows.click("Undo last: IMG_0005", "undo_last 5")
+    windows.click("Pause until", "pause_until_tomorrow")
+    windows.click("Undo last: IMG_0005", "undo 5")
     windows.click("Start at login", "set_at_login True")
     wait_until(lambda: "Undo last: IMG_0004.jpg" in windows.icon.texts(), "the menu followed")
     windows.click("Pause", "resume")
     wait_until(lambda: windows.icon.texts()[0] == "Watching again", "the menu followed")
     windows.click("Pause", "pause None")
-    windows.icon.click("Open folder")
-    wait_until(lambda: windows.person.opened == [f"folder {tmp_path}"], "the folder was open")
-    (_, recent) = next(line for line in windows.icon.native if line[0] == "Recent")
-    recent[1][1](windows.icon)
-    photo = tmp_path / "black" / "IMG_0003.jpg"
-    wait_until(lambda: windows.person.opened[1:] == [f"file {photo}"], "the photo was shown")
+    windows.click("Undo last batch (4 photos)", "undo_batch 1")
+    windows.click("Copy into folders", "set_action copy")
+    windows.click("Problems only", "set_notify problems")
+    windows.click("cats", "use_model cats")
     windows.click("Quit", "quit")
+
+
+def test_what_is_to_be_looked_at_is_opened(windows: Scene, tmp_path: Path) -> None:
+    photo = tmp_path / "black" / "IMG_0003.jpg"
+    for line, opened in (
+        ("Open folder", f"folder {tmp_path}"),
+        ("IMG_0003.jpg", f"file {photo}"),
+        ("Settings file", "text settings.toml"),
+        ("Log", "text log"),
+    ):
+        windows.icon.click(line)
+        wait_until(lambda opened=opened: opened in windows.person.opened, opened)  # type: ignore[misc]
+    windows.icon.click("About")
+    wait_until(lambda: windows.person.read, "it said what it is")
+    assert windows.person.read == ["About Beartray: Beartray, a stand-in"]
+
+
+@pytest.mark.parametrize(
+    ("found", "opened"),
+    [
+        (["a.jpg", "b.jpg"], "files ['a.jpg', 'b.jpg']"),
+        (["inner/a.jpg", "b.jpg"], "folder {}"),  # a window for each folder would be too many
+        ([f"{n}.jpg" for n in range(51)], "folder {}"),
+        ([f"inner/{n}.jpg" for n in range(51)], "folder {}/inner"),
+        ([], "folder {}"),
+    ],
+)
+def test_photos_not_recognised_are_selected_or_their_folder_is_opened(
+    windows: Scene,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    found: list[str],
+    opened: str,
+) -> None:
+    photos = [tmp_path / name for name in found]
+    monkeypatch.setattr(windows.actions, "not_recognised", lambda: (tmp_path, photos))
+    windows.icon.click("Photos not recognised (3)")
+    wait_until(lambda: windows.person.opened, "something was opened")
+    assert windows.person.opened == [opened.format(tmp_path)]
+
+
+def test_what_a_photo_is_can_be_read_in_a_window(windows: Scene, tmp_path: Path) -> None:
+    windows.icon.click("What is this photo")
+    wait_until(lambda: windows.person.asked == [f"photo from {tmp_path}"], "it was asked")
+    windows.person.photo = tmp_path / "a.jpg"
+
+    def answered() -> bool:  # the first click may still be about to end
+        windows.icon.click("What is this photo")
+        return bool(windows.person.read)
+
+    wait_until(answered, "it was answered")
+    assert windows.did()[0] == f"classify {tmp_path / 'a.jpg'}"
+    said = "What is this photo?: a.jpg: grizzly, 99 %\nNothing was moved."
+    assert windows.person.read[0] == said
+    windows.person.windows = False
+    windows.icon.click("What is this photo")
+    wait_until(lambda: any("say What is this photo?: a.jpg" in line for line in windows.did()), "")
+
+
+def test_a_middle_click_pauses_and_resumes(windows: Scene) -> None:
+    windows.icon.secondary()
+    assert windows.did() == ["pause None"]
+    windows.icon.secondary()
+    assert windows.did() == ["pause None", "resume"]
+
+
+def test_one_of_several_is_shown_as_such(windows: Scene) -> None:
+    windows.click("Tag where they are", "set_action tag")
+    wait_until(lambda: "Action: tag" in windows.icon.texts(), "the menu followed")
+    (action,) = [item for item in windows.icon.menu if item.text == "Action: tag"]
+    assert [(item.radio, item.checked) for item in action.submenu] == [
+        (True, False),
+        (True, False),
+        (True, True),
+    ]
+    assert not any(item.radio for item in windows.icon.menu)
 
 
 def test_a_tagged_photo_is_shown_itself_not_its_sidecar(windows: Scene, tmp_path: Path) -> None:
@@ -239,13 +350,44 @@ def test_a_tagged_photo_is_shown_itself_not_its_sidecar(windows: Scene, tmp_path
     wait_until(lambda: windows.person.opened == [f"file {photo}"], "the photo was shown")
 
 
-def test_a_click_on_an_old_menu_does_not_undo_another_photo(windows: Scene) -> None:
-    stale = next(action for text, action in windows.icon.native if text.startswith("Undo"))
-    windows.actions._view = replace(windows.actions.view(), undoable=entry(6, "IMG_0006.jpg"))
+def test_a_click_on_an_old_menu_takes_back_the_photo_that_it_named(windows: Scene) -> None:
+    stale = windows.icon.line("Undo last: IMG_0005.jpg")
+    windows.actions.show(undoable=entry(6, "IMG_0006.jpg"))
+    wait_until(lambda: "Undo last: IMG_0006.jpg" in windows.icon.texts(), "the menu followed")
     stale(windows.icon)
-    wait_until(lambda: windows.complaints, "the person was told")
-    assert "IMG_0005.jpg is no longer the last" in windows.complaints[0]
-    assert windows.did() == []
+    wait_until(lambda: windows.did() == ["undo 5"], "it was taken back")
+
+
+def test_a_click_never_hits_another_item_however_often_the_menu_was_built_anew(
+    windows: Scene,
+) -> None:
+    """Each line is clicked as it was drawn, long after many others took its place."""
+    wanted: dict[str, Any] = {}
+    for number in range(1, 13):
+        models = tuple(f"model-{n}" for n in range(number, number + 4))
+        windows.actions.show(
+            headline=f"build {number}",
+            recent=(entry(number, f"{number}.jpg", folder=Path(f"/nowhere/{number}")),),
+            undoable=entry(number, f"{number}.jpg"),
+            batch=Batch(number, number + 1),
+            model=models[number % 4],
+            models=models,
+            existing=number % 2,
+            problem=None if number % 3 else "the disk is full",
+        )
+        built = f"build {number}"
+        wait_until(lambda built=built: built in windows.icon.texts(), "it was built")  # type: ignore[misc]
+        wanted[f"undo {number}"] = windows.icon.line(f"Undo last: {number}.jpg")
+        wanted[f"undo_batch {number}"] = windows.icon.line("Undo last batch")
+        for name in models:
+            wanted[f"use_model {name}"] = windows.icon.line(name)
+        for line, effect in (("Copy", "set_action copy"), ("Digest", "set_notify digest")):
+            wanted[effect] = windows.icon.line(line)
+    windows.actions.undo = lambda entry: windows.actions.write(f"undo {entry}")  # type: ignore[method-assign]
+    for effect, click in reversed(wanted.items()):
+        click(windows.icon)
+        wait_until(lambda effect=effect: windows.did()[-1:] == [effect], effect)  # type: ignore[misc]
+    assert windows.did() == list(reversed(wanted))
 
 
 def test_changing_the_folder_asks_once_and_takes_no_for_an_answer(
@@ -277,13 +419,13 @@ def test_photos_already_there_are_sorted_only_after_a_yes(windows: Scene) -> Non
 def test_what_goes_wrong_is_said_and_the_tray_lives_on(
     windows: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse() -> None:
+    def refuse(entry: int) -> None:
         raise BeartrayError("the photo has changed since; it stays where it is")
 
     def crash(wanted: bool) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(windows.actions, "undo_last", refuse)
+    monkeypatch.setattr(windows.actions, "undo", refuse)
     monkeypatch.setattr(windows.actions, "set_at_login", crash)
     windows.icon.click("Undo last")
     wait_until(lambda: windows.complaints, "the person was told")
@@ -338,7 +480,7 @@ def test_macos_is_only_ever_touched_on_its_main_thread(macos: Scene) -> None:
 
 def test_a_tray_that_is_stopped_before_it_runs_ends_at_once(tmp_path: Path) -> None:
     module, scene = fake_pystray(FakeWindowsIcon), Scene(tmp_path)
-    kit = windows_kit(module)
+    kit = windows_kit(module, module.Icon)
     tray = Tray(kit, scene.actions, scene.person, scene.person, scene.complaints.append)
     tray.stop()
     thread = threading.Thread(target=tray.run)

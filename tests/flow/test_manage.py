@@ -1,8 +1,7 @@
-"""model, config, autostart and doctor: what Beartray works with."""
+"""model, config and autostart: what Beartray works with."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -199,30 +198,3 @@ def test_start_at_login(program: Program, tmp_path: Path) -> None:
     assert found["startup"]["at_login"] is True
     assert program.command("autostart", "off") == f"Starts at login: no ({item})\n"
     assert not item.exists()
-
-
-def test_the_doctor_looks_at_everything(program: Program, inbox: Path, tmp_path: Path) -> None:
-    program.environ["XDG_CONFIG_HOME"] = str(tmp_path / "config")
-    program.configure(f"[folder]\npath = {json.dumps(str(inbox))}")
-    rows = program.rows("doctor", status=None)
-    assert [list(row) for row in rows] == [["check", "ok", "detail"]] * 8
-    assert [row["check"] for row in rows] == [
-        *("settings", "folder", "journal", "model", "watching", "tray", "login", "log")
-    ]
-    bad = {row["check"] for row in rows if not row["ok"]}
-    assert "tray" in bad, "no desktop here"
-    assert bad <= {"tray", "watching"}
-    assert list(inbox.iterdir()) == [], "it leaves nothing behind"
-
-
-def test_the_doctor_says_what_to_do(program: Program, mine: Path, inbox: Path) -> None:
-    inbox.rmdir()
-    (mine / "model.onnx").unlink()
-    program.configure(f"[folder]\npath = {json.dumps(str(inbox))}", model="mine")
-    text = program.command("doctor", status=1)
-    assert f"NOT GOOD  folder: {inbox} is not there; make it, or" in text
-    assert f"NOT GOOD  model: {mine}/model.onnx is missing: copy the model package again" in text
-    assert "good      journal: " in text
-    program.settings.write_text("[sort]\naction = 1\n")
-    text = program.command("doctor", status=1)
-    assert f"NOT GOOD  settings: {program.settings}: sort.action: found 1; allowed" in text

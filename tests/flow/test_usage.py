@@ -19,7 +19,7 @@ pytestmark = pytest.mark.flow
 Photo = Callable[..., bytes]
 COMMANDS = (
     *("run", "status", "pause", "resume", "quit", "classify", "sort", "history", "undo"),
-    *("model", "autostart", "config", "doctor"),
+    *("model", "autostart", "config", "doctor", "open", "about"),
 )
 IN_GROUPS = ("model list", "model info", "model use", "model verify", "config path", "config set")
 
@@ -54,6 +54,9 @@ def test_version(program: Program) -> None:
         (("history", "-n", "0"), "greater than or equal to 1 (see `beartray history --help`)"),
         (("history", "-n", "x"), "valid integer"),
         (("pause", "--for", "1x"), "'1x' is not a span of time; write for example 30m, 1h"),
+        (("pause", "--until", "soon"), "'soon' is no time to come; write for example tomorrow"),
+        (("pause", "--for", "1h", "--until", "18:30"), "use one of --for and --until"),
+        (("open", "sesame"), "'sesame' is not one of 'folder', 'unsure', 'settings', 'log'"),
         (("model",), "Missing command (see `beartray model --help`)"),
         (("config",), "Missing command (see `beartray config --help`)"),
         (("autostart", "maybe"), "'maybe' is not one of 'on', 'off', 'status'"),
@@ -70,7 +73,8 @@ def test_wrong_words_are_status_2_and_one_line(
 
 
 def test_not_running_is_status_3(program: Program) -> None:
-    for words in (["status"], ["pause"], ["pause", "--for", "1h"], ["resume"], ["quit"]):
+    timed = (["pause", "--for", "1h"], ["pause", "--until", "tomorrow"])
+    for words in (["status"], ["pause"], *timed, ["resume"], ["quit"]):
         done = program.try_command(*words)
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.startswith("beartray: Beartray is not running; start it")

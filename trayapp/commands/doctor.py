@@ -3,133 +3,126 @@
 from __future__ import annotations
 
 import os
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from trayapp import catalog
+from trayapp import __version__, catalog
+from trayapp.app import login_of
 from trayapp.commands import terminal
+from trayapp.commands.checks import places, records, session, watching
+from trayapp.commands.checks.finding import Check, Finding, examine
 from trayapp.commands.photos import Json
-from trayapp.desktop import Desktop, choose_desktop
-from trayapp.errors import explain
+from trayapp.desktop import Desktop
+from trayapp.desktop.control import NotRunningError, send
+from trayapp.paths import Paths
 from trayapp.photo import BeartrayError
 from trayapp.settings import Settings
 
-ENOUGH_WATCHES = 8192
-SECONDS = 2.0  # for a panel that does not answer
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, whether it is good, and what to do if it is not."""
-
-    check: str
-    ok: bool
-    detail: str
+ANSWER_SECONDS = 1.0  # for the Beartray that runs
+MODEL_SECONDS = 30.0  # a cold disk, an old machine
+OF_THE_SETTINGS = {"folder", "destination", "space", "model", "watching", "login"}
 
 
 def doctor(json: Json = False) -> int:
     """Check everything that Beartray needs. Status 1 when something is not good."""
     status = 0
-    desktop = choose_desktop(os.environ)
-    try:
-        for finding in examine(desktop):
+    with terminal.desktop() as desktop:
+        for finding in examine(checks(terminal.paths(), desktop)):
             status |= not finding.ok
             if json:
-                row = {"check": finding.check, "ok": finding.ok, "detail": finding.detail}
-                terminal.say_json(row)
+                terminal.say_json(finding.row())
             else:
-                mark = "good    " if finding.ok else "NOT GOOD"
-                terminal.say(f"{mark}  {finding.check}: {finding.detail}")
-    finally:
-        desktop.close()
+                terminal.say(finding.line)
     return status
 
 
-def examine(desktop: Desktop) -> Iterator[Finding]:
-    """Every check, each on its own: one that fails does not hide the next."""
-    paths = terminal.paths()
+def checks(paths: Paths, desktop: Desktop) -> Sequence[Check]:
+    """Everything to look at, in the order in which it is told."""
     try:
-        settings, problem = terminal.load_settings(), None
+        found, problem = terminal.load_settings(), None
     except BeartrayError as error:
-        settings, problem = Settings(), str(error)
-    yield Finding("settings", problem is None, problem or str(paths.settings_file))
-    yield _try("folder", lambda: _folder(settings.folder.root))
-    yield _try("journal", _journal)
-    yield _try("model", lambda: _model(settings))
-    yield _try("watching", _watching)
-    yield _try("tray", lambda: _tray(desktop))
-    yield _try("login", lambda: _login(desktop, settings))
-    yield _try("log", lambda: _writable(paths.log_file.parent))
+        found, problem = Settings(), str(error)
+    every = [
+        Check("settings", lambda: _settings(paths.settings_file, problem)),
+        *_of_folders(paths, found),
+        Check("journal", lambda: records.judge(records.look(paths.journal_file, paths.private))),
+        Check("model", lambda: _model(found, paths), MODEL_SECONDS),
+        Check("watching", lambda: _watching(found, _runs(paths, desktop))),
+        Check("tray", lambda: session.judge_tray(desktop.why_no_tray(0), desktop.tray_host())),
+        Check("notifications", lambda: _notifications(desktop, found)),
+        Check("login", lambda: _login(desktop, paths, found)),
+        Check("log", lambda: places.judge_log(paths.log_file)),
+        Check("running", lambda: session.check_running(lambda: _ask(paths, desktop), __version__)),
+    ]
+    # Where the settings cannot be read nobody knows which folder is meant.
+    return every if problem is None else [_unless_unknown(check) for check in every]
 
 
-def _try(check: str, look: Callable[[], str]) -> Finding:
-    try:
-        return Finding(check, True, look())
-    except BeartrayError as error:
-        return Finding(check, False, str(error))
-    except OSError as error:
-        return Finding(check, False, explain(error))
+def _unless_unknown(check: Check) -> Check:
+    if check.name not in OF_THE_SETTINGS:
+        return check
+    finding = Finding(check.name, False, "not looked at", "mend the settings first")
+    return Check(check.name, lambda: finding)
 
 
-def _folder(root: Path) -> str:
-    if not root.is_dir():
-        raise BeartrayError(
-            f"{root} is not there; make it, or `beartray config set folder.path DIR`"
-        )
-    return f"{_writable(root)}, can be written to"
+def _of_folders(paths: Paths, found: Settings) -> list[Check]:
+    root = found.folder.root
+    return [
+        Check("folder", lambda: places.judge_folder(places.look_at(root), found.folder)),
+        Check("destination", lambda: _destination(found)),
+        Check("space", lambda: _space(found, paths)),
+    ]
 
 
-def _writable(folder: Path) -> str:
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder, prefix=".beartray-"):
-        return str(folder)
+def _settings(file: Path, problem: str | None) -> Finding:
+    if problem is not None:
+        return Finding("settings", False, problem, "mend that; a running Beartray follows at once")
+    there = str(file) if file.exists() else f"{file} is made at the first start"
+    return Finding("settings", True, there)
 
 
-def _journal() -> str:
-    with terminal.open_books() as books:
-        waiting = len(books.journal.unfinished())
-        if waiting:
-            raise BeartrayError(
-                f"{waiting} photos wait to be put right; connect the disk they are on"
-            )
-        return f"{terminal.paths().journal_file}, all entries settled"
+def _destination(settings: Settings) -> Finding:
+    root, base = settings.folder.root, settings.sort.base(settings.folder.root)
+    from_there, to_there = map(places.nearest_there, (root, base))
+    return places.judge_destination(
+        settings.sort, places.look_at(from_there), base, places.look_at(to_there)
+    )
 
 
-def _model(settings: Settings) -> str:
+def _space(settings: Settings, paths: Paths) -> Finding:
+    photos = settings.sort.base(settings.folder.root)
+    return places.judge_room(
+        places.room_at([("photos", photos), ("the journal", paths.journal_file.parent)])
+    )
+
+
+def _model(settings: Settings, paths: Paths) -> Finding:
     """Verified, loaded in its process, and asked about a picture."""
-    folder = catalog.find(settings.model.package, terminal.paths())
-    catalog.try_out(settings.model, terminal.paths())
-    return f"{settings.model.package} ({folder}) answers"
+    folder = catalog.find(settings.model.package, paths)
+    catalog.try_out(settings.model, paths)
+    labels = ", ".join(catalog.labels(folder))
+    return Finding("model", True, f"{settings.model.package} answers ({labels}), {folder}")
 
 
-def _watching() -> str:
-    limit = Path("/proc/sys/fs/inotify/max_user_watches")
-    if sys.platform != "linux":
-        return "the system's own events"
-    found = int(limit.read_text())
-    if found < ENOUGH_WATCHES:
-        raise BeartrayError(
-            f"only {found} folders can be watched; sudo sysctl fs.inotify.max_user_watches=524288"
-        )
-    return f"up to {found} folders can be watched"
+def _watching(settings: Settings, runs: bool) -> Finding:
+    return watching.check(settings.folder.root, settings.folder, runs)
 
 
-def _tray(desktop: Desktop) -> str:
-    reason = desktop.why_no_tray(SECONDS)
-    if reason is not None:
-        raise BeartrayError(f"{reason}; Beartray also works without one")
-    return "a tray answers"
+def _notifications(desktop: Desktop, settings: Settings) -> Finding:
+    return session.check_notifications(desktop.notification_service, settings.notify.mode)
 
 
-def _login(desktop: Desktop, settings: Settings) -> str:
-    enabled, wanted = desktop.autostart.is_enabled(), settings.startup.at_login
-    if enabled != wanted:
-        state = "does not start" if wanted else "starts"
-        raise BeartrayError(
-            f"Beartray {state} at login, unlike startup.at_login says;"
-            f" `beartray autostart {'on' if wanted else 'off'}` mends it"
-        )
-    return f"{'starts' if enabled else 'does not start'} at login ({desktop.autostart.place})"
+def _login(desktop: Desktop, paths: Paths, settings: Settings) -> Finding:
+    item = login_of(desktop, paths, os.environ).item()
+    return session.judge_login(item, settings.startup.at_login)
+
+
+def _ask(paths: Paths, desktop: Desktop) -> dict[str, object]:
+    return send(desktop.control_paths(paths.private), {"command": "status"}, ANSWER_SECONDS)
+
+
+def _runs(paths: Paths, desktop: Desktop) -> bool:
+    try:
+        return bool(_ask(paths, desktop))
+    except NotRunningError:
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from trayapp import catalog, settings
+from trayapp import adopt, catalog, settings
 from trayapp.commands import importing, terminal
 from trayapp.commands.card_words import describe
 from trayapp.commands.consent import agree
@@ -75,23 +76,15 @@ def use(
     trust: Annotated[bool, typer.Option("--trust", help="You trust learner.pkl's maker.")] = False,
 ) -> int:
     """Classify with this model from now on, once it has shown that it works."""
-    package, _ = _load(name)
-    before = terminal.load_settings().model
-    wanted = engine or ("auto" if before.engine not in package.engines else before.engine)
-    runs = package.engine_for(wanted)
-    if runs == "fastai":
-        agree(code_of(package), trust)
-    after = msgspec.structs.replace(before, package=name, engine=wanted, workers=1)
-    catalog.try_out(after, terminal.paths())
-    changes = [("model.package", name), ("model.engine", wanted)]
-    if wanted == before.engine:
-        changes.pop()
-    elif before.engine != "auto":  # the old engine need not have a file in the new package
-        changes.reverse()
-    for key, value in changes:
-        settings.change(terminal.paths().settings_file, key, value)
-    how = f" (with the {runs} engine)" if runs != "onnx" else ""
-    terminal.say(f"Using {package.name}{how}: {', '.join(package.labels)}")
+    found = adopt.adopt(
+        name,
+        engine,
+        terminal.paths(),
+        agree=lambda package: agree(code_of(package), trust),
+        change=partial(settings.change, terminal.paths().settings_file),
+    )
+    how = f" (with the {found.engine} engine)" if found.engine != "onnx" else ""
+    terminal.say(f"Using {found.package.name}{how}: {', '.join(found.package.labels)}")
     return 0
 
 
@@ -162,9 +155,5 @@ def _try(package: ModelPackage, name: str, engine: Engine) -> str:
 
 def _load(name: str | None) -> tuple[ModelPackage, Path]:
     """Raises `EngineError`, which says what is wrong with the package."""
-    chosen = name or terminal.load_settings().model.package
-    folder = catalog.find(chosen, terminal.paths())
-    try:
-        return ModelPackage.load(folder), folder
-    except OSError as error:
-        raise EngineError(f"{folder}: cannot be read: {error}") from None
+    package = adopt.load(name or terminal.load_settings().model.package, terminal.paths())
+    return package, package.folder

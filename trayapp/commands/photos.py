@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 from msgspec import structs
@@ -16,12 +16,13 @@ from trayapp import catalog, times
 from trayapp.commands import terminal
 from trayapp.commands.sorting import Sorting
 from trayapp.decide import filed_folders
+from trayapp.desktop.messages import in_words
 from trayapp.engine.pool import Pool
 from trayapp.errors import explain
 from trayapp.filing import HalfDoneError, UndoError
 from trayapp.photo import BeartrayError, Entry, Verdict
 from trayapp.settings import Settings
-from trayapp.tell import arrow, percent
+from trayapp.tell import arrow
 from trayapp.watch import is_wanted, scan
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
@@ -42,7 +43,7 @@ def classify(
             elif verdict.reason == "unreadable":
                 terminal.warn(terminal.about(path, verdict.error or "unreadable"))
             else:
-                terminal.say(f"{path}: {_words(verdict)}")
+                terminal.say(f"{path}: {in_words(verdict)}")
     return status | _name_closed(closed)
 
 
@@ -198,14 +199,6 @@ def _verdict_row(path: Path, verdict: Verdict) -> dict[str, object]:
         "reason": verdict.reason,
         "error": verdict.error,
     }
-
-
-def _words(verdict: Verdict) -> str:
-    if verdict.label is not None:
-        return f"{verdict.label}, {percent(verdict.confidence)}"
-    scores: Any = verdict.scores
-    best = max(scores, key=scores.__getitem__, default="?")
-    return f"not recognised (best guess: {best}, {percent(verdict.confidence)})"
 
 
 def _undone(entry: Entry) -> str:

@@ -15,6 +15,7 @@ from typing import TextIO
 
 from trayapp import settings
 from trayapp.database import Database
+from trayapp.desktop import Desktop, choose_desktop
 from trayapp.engine import printable
 from trayapp.filing import Filing
 from trayapp.journal import Journal
@@ -103,6 +104,16 @@ def open_books() -> Iterator[Books]:
             database.close()
     finally:
         owner.close()
+
+
+@contextmanager
+def desktop() -> Iterator[Desktop]:
+    """The desktop that the command was given on."""
+    found = choose_desktop(os.environ)
+    try:
+        yield found
+    finally:
+        found.close()
 
 
 @contextmanager

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trayapp.desktop.autostart import HOME_VARIABLE
+
 RUN = r"Software\Microsoft\Windows\CurrentVersion\Run"
 # Task Manager's Startup page writes here; an odd first byte means switched off.
 APPROVED = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run"
 NAME = "Beartray"
+# https://learn.microsoft.com/windows/win32/setupapi/run-and-runonce-registry-keys
+LONGEST = 260
+_WITH_HOME = re.compile(
+    rf'cmd /d /c "set "{HOME_VARIABLE}=(?P<home>[^"]*)" && start "" (?P<command>.*)"', re.DOTALL
+)
 
 
 class WindowsAutostart:
@@ -25,35 +33,54 @@ class WindowsAutostart:
         return rf"HKEY_CURRENT_USER\{RUN}\{NAME}"
 
     def enable(self, command: Sequence[str]) -> None:
-        registry = self._registry
+        self.point(command)
+        self._delete(APPROVED)  # the person has just said yes; an older no must not stand
+
+    def point(self, command: Sequence[str]) -> None:
+        registry, line = self._registry, self._line(command)
+        if len(line) > LONGEST:
+            raise OSError(
+                errno.ENAMETOOLONG,
+                f"its command has {len(line)} characters, Windows takes {LONGEST}",
+            )
         with registry.CreateKeyEx(
             registry.HKEY_CURRENT_USER, RUN, 0, registry.KEY_SET_VALUE
         ) as key:
-            registry.SetValueEx(key, NAME, 0, registry.REG_SZ, self._line(command))
-        self._delete(APPROVED)  # the person has just said yes; an older no must not stand
+            registry.SetValueEx(key, NAME, 0, registry.REG_SZ, line)
 
     def disable(self) -> None:
         self._delete(RUN)
         self._delete(APPROVED)
 
     def is_enabled(self) -> bool:
+        return self._read(RUN) is not None and self.switched_off() is None
+
+    def switched_off(self) -> str | None:
         approved = self._read(APPROVED)
-        switched_off = isinstance(approved, bytes) and len(approved) > 0 and approved[0] % 2 == 1
-        return self._read(RUN) is not None and not switched_off
+        if isinstance(approved, bytes) and approved and approved[0] % 2 == 1:
+            return "it was switched off in Task Manager or in Windows' startup settings"
+        return None
 
     def command(self) -> list[str] | None:
         line = self._read(RUN)
         if not isinstance(line, str):
             return None
-        if found := re.fullmatch(r'cmd /d /c ".* && start "" (.*)"', line, re.DOTALL):
-            line = found[1]
-        return split_command_line(line)
+        found = _WITH_HOME.fullmatch(line)
+        return split_command_line(found["command"] if found else line) or None
+
+    def home(self) -> str | None:
+        line = self._read(RUN)
+        found = _WITH_HOME.fullmatch(line) if isinstance(line, str) else None
+        return found["home"] if found else None
 
     def _line(self, command: Sequence[str]) -> str:
         line = subprocess.list2cmdline(command)
         if not self._environment:
             return line
         # A Run value holds no variables of its own; cmd sets them and is gone at once.
+        for value in self._environment.values():
+            if re.search(r"%[^%]+%", value):
+                raise OSError(errno.EINVAL, f"Windows would put something else for %…% in {value}")
         sets = " && ".join(f'set "{name}={value}"' for name, value in self._environment.items())
         return f'cmd /d /c "{sets} && start "" {line}"'
 

@@ -7,12 +7,15 @@ Specification, whose quoting of Exec is in two layers: arguments first, then the
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from trayapp.desktop.autostart import HOME_VARIABLE
 from trayapp.files import write_atomically
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
+_VARIABLE = re.compile(r"\w+=")
 _STRING_ESCAPES = {"s": " ", "n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 _ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s"]+)', re.DOTALL)
 
@@ -32,56 +35,82 @@ class XdgAutostart:
         return str(self._file)
 
     def enable(self, command: Sequence[str]) -> None:
-        variables = [f"{name}={value}" for name, value in self._environment.items()]
-        whole = ["env", *variables, *command] if variables else list(command)
         lines = [
             "[Desktop Entry]",
             "Type=Application",
             "Version=1.5",
             "Name=Beartray",
             "Comment=Files photos by what they show",
-            f"Exec={exec_line(whole)}",
+            f"Exec={self._exec(command)}",
             "Terminal=false",
             "StartupNotify=false",
             "Categories=Graphics;Photography;",
             "X-GNOME-Autostart-enabled=true",
         ]
-        write_atomically(
-            self._file, ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape"), 0o644
-        )
+        self._write("\n".join(lines) + "\n")
+
+    def point(self, command: Sequence[str]) -> None:
+        text = self._text()
+        line = f"Exec={self._exec(command)}"
+        # The first group is the entry itself; others may hold actions with an Exec of their own.
+        self._write(re.sub(r"^Exec[ \t]*=.*$", lambda _: line, text, count=1, flags=re.MULTILINE))
 
     def disable(self) -> None:
         self._file.unlink(missing_ok=True)
 
     def is_enabled(self) -> bool:
+        return bool(self._entry().get("Exec")) and self.switched_off() is None
+
+    def switched_off(self) -> str | None:
         entry = self._entry()
-        if not entry.get("Exec") or entry.get("Hidden") == "true":
-            return False
-        if entry.get("X-GNOME-Autostart-enabled") == "false":
-            return False
+        if entry.get("Hidden") == "true" or entry.get("X-GNOME-Autostart-enabled") == "false":
+            return "it was switched off in the desktop's own settings"
+        if (tried := entry.get("TryExec")) and not shutil.which(parse_exec(tried)[0]):
+            return f"its TryExec {tried} is not there"
         only, never = _names(entry.get("OnlyShowIn")), _names(entry.get("NotShowIn"))
-        return not (only and not only & self._desktops) and not never & self._desktops
+        if (only and not only & self._desktops) or never & self._desktops:
+            here = ":".join(sorted(self._desktops)) or "this desktop"
+            return f"it is not meant for {here}, says {self._file}"
+        return None
 
     def command(self) -> list[str] | None:
-        line = self._entry().get("Exec")
-        if not line:
-            return None
-        words = parse_exec(line)
-        if words[:1] == ["env"]:
+        words = self._words()
+        while words and _VARIABLE.match(words[0]):
             words = words[1:]
-            while words and re.match(r"\w+=", words[0]):
-                words = words[1:]
-        return words
+        return words or None
+
+    def home(self) -> str | None:
+        for word in self._words():
+            if not _VARIABLE.match(word):
+                break
+            if word.startswith(f"{HOME_VARIABLE}="):
+                return word.partition("=")[2]
+        return None
+
+    def _exec(self, command: Sequence[str]) -> str:
+        variables = [f"{name}={value}" for name, value in self._environment.items()]
+        return exec_line(["env", *variables, *command] if variables else command)
+
+    def _words(self) -> list[str]:
+        """The words of Exec, without `env` in front."""
+        words = parse_exec(self._entry().get("Exec", ""))
+        return words[1:] if words[:1] == ["env"] else words
+
+    def _write(self, text: str) -> None:
+        write_atomically(self._file, text.encode("utf-8", "surrogateescape"), 0o644)
+
+    def _text(self) -> str:
+        """What the file says; nothing when there is none."""
+        try:
+            return self._file.read_bytes().decode("utf-8", "surrogateescape")
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
 
     def _entry(self) -> dict[str, str]:
-        """The keys of the group [Desktop Entry]; none when there is no file."""
-        try:
-            text = self._file.read_bytes().decode("utf-8", "surrogateescape")
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
+        """The keys of the group [Desktop Entry]."""
         found: dict[str, str] = {}
         inside = False
-        for line in text.split("\n"):
+        for line in self._text().split("\n"):
             if line.startswith("["):
                 inside = line.strip() == "[Desktop Entry]"
             elif inside and "=" in line and not line.startswith("#"):

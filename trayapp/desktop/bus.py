@@ -11,44 +11,24 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dbus_fast import DBusError, Message, MessageType
-from dbus_fast.aio import MessageBus
+from dbus_fast import Message, MessageType
 from dbus_fast.service import ServiceInterface
 
+from trayapp.desktop.link import CONNECT_SECONDS, DAEMON, BusCallError, Link, Peer
 from trayapp.photo import BeartrayError
+
+__all__ = ["DAEMON", "BusCallError", "NoSessionBusError", "Peer", "SessionBus", "session_address"]
 
 logger = logging.getLogger(__name__)
 
-CONNECT_SECONDS = 5.0
 CALL_SECONDS = 5.0
 
 
 class NoSessionBusError(BeartrayError):
     """There is no session bus to speak to."""
-
-
-class BusCallError(BeartrayError):
-    """A peer answered with an error, or not in time. `name` is the D-Bus error name."""
-
-    def __init__(self, name: str, text: str) -> None:
-        super().__init__(f"{name}: {text}")
-        self.name = name
-
-
-@dataclass(frozen=True)
-class Peer:
-    """Whom to call: a bus name, an object and an interface on it."""
-
-    name: str
-    path: str
-    interface: str
-
-
-DAEMON = Peer("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
 
 
 def session_address(environ: Mapping[str, str]) -> str | None:
@@ -62,20 +42,21 @@ def session_address(environ: Mapping[str, str]) -> str | None:
 
 
 class SessionBus:
-    """A connected session bus. `call` and friends are for every thread but the loop's own."""
+    """A connected session bus. `call` and friends are for every thread but the loop's own.
 
-    def __init__(self, address: str) -> None:
+    A bus that breaks is connected to again for as long as `over(seconds since)` says that the
+    session goes on; meanwhile calls fail, and what was exported and listened for comes back.
+    """
+
+    def __init__(self, address: str, over: Callable[[float], bool] = lambda _: True) -> None:
         """Connect to `address`; raises `NoSessionBusError` when nobody answers there."""
         self._ended = threading.Event()
         self._connected = threading.Event()
         self._failure: BaseException | None = None
-        self._handlers: list[Callable[[Message], None]] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
-        self._bus: MessageBus | None = None
-        self._thread = threading.Thread(
-            target=self._run, args=(address,), name="session bus", daemon=True
-        )
+        self._link = Link(address, over)
+        self._thread = threading.Thread(target=self._run, name="session bus", daemon=True)
         self._thread.start()
         if not self._connected.wait(CONNECT_SECONDS) or self._failure is not None:
             reason = self._failure or "no answer"
@@ -83,8 +64,8 @@ class SessionBus:
 
     @property
     def unique_name(self) -> str:
-        """This connection's own name, such as ":1.42"."""
-        return str(self._connection.unique_name)
+        """This connection's own name, such as ":1.42"; another one after the bus broke."""
+        return str(self._link.bus.unique_name)
 
     def call(
         self,
@@ -107,31 +88,23 @@ class SessionBus:
         timeout: float = CALL_SECONDS,
     ) -> list[Any]:
         """`call` for code that already runs on the loop."""
-        message = Message(peer.name, peer.path, peer.interface, member, signature=signature)
-        message.body = list(body)
-        try:
-            reply = await asyncio.wait_for(self._connection.call(message), timeout)
-        except TimeoutError:
-            raise BusCallError("timeout", f"{peer.name} did not answer {member}") from None
-        except (OSError, EOFError, DBusError) as error:
-            raise BusCallError("lost", f"the session bus ended: {error}") from None
-        if reply is None:
-            raise BusCallError("lost", "the session bus ended")
-        if reply.message_type is MessageType.ERROR:
-            raise BusCallError(reply.error_name or "error", " ".join(map(str, reply.body)))
-        return list(reply.body)
+        return await self._link.call(peer, member, signature, body, timeout)
 
     def export(self, path: str, interface: ServiceInterface) -> None:
         """Let others call `interface` at `path`."""
 
         async def export() -> None:
-            self._connection.export(path, interface)
+            self._link.export(path, interface)
 
         self._wait(export(), CALL_SECONDS)
 
     def unexport(self, path: str, interface: ServiceInterface) -> None:
         """Take `interface` away again."""
-        self.post(lambda: self._connection.unexport(path, interface))
+        self.post(lambda: self._link.unexport(path, interface))
+
+    def on_return(self, handler: Callable[[], None]) -> None:
+        """Run `handler` on the loop whenever the bus had broken and is there again."""
+        self._link.on_return(handler)
 
     def on_signal(self, peer: Peer, member: str, handler: Callable[[list[Any]], None]) -> None:
         """Run `handler` on the loop with the body of each such signal, whoever owns the name."""
@@ -145,12 +118,11 @@ class SessionBus:
             ):
                 handler(message.body)
 
-        self._handlers.append(dispatch)
         rule = (
             f"type='signal',sender='{peer.name}',interface='{peer.interface}',"
             f"path='{peer.path}',member='{member}'"
         )
-        self.call(DAEMON, "AddMatch", "s", [rule])
+        self._wait(self._link.listen(rule, dispatch), CALL_SECONDS + 1)
 
     def on_owner(self, name: str, handler: Callable[[str], None]) -> None:
         """Run `handler` on the loop with the new owner of `name`, "" when it has none any more."""
@@ -192,15 +164,9 @@ class SessionBus:
 
     def close(self) -> None:
         """Hang up and wait for the loop to end; harmless when it already has."""
-        self.post(self._hang_up)
+        self.post(self._link.hang_up)
         if threading.current_thread() is not self._thread:
             self._thread.join(CALL_SECONDS)
-
-    @property
-    def _connection(self) -> MessageBus:
-        if self._bus is None or self._ended.is_set():
-            raise BusCallError("lost", "the session bus has ended")
-        return self._bus
 
     def _wait(self, coroutine: Coroutine[Any, Any, Any], timeout: float) -> Any:
         if self._ended.is_set():
@@ -216,7 +182,7 @@ class SessionBus:
     def _guarded(self, function: Callable[[], object]) -> None:
         try:
             function()
-        except BusCallError as error:
+        except (BusCallError, OSError, EOFError) as error:  # the bus has just ended
             logger.debug("not sent: %s", error)
         except Exception:
             logger.exception("a message for the session bus could not be sent")
@@ -231,35 +197,22 @@ class SessionBus:
         if not task.cancelled() and (error := task.exception()):
             logger.warning("session bus: %s", error)
 
-    def _on_message(self, message: Message) -> None:
-        for handler in self._handlers:
-            handler(message)
-
-    def _hang_up(self) -> None:
-        if self._bus is not None:
-            self._bus.disconnect()
-
-    def _run(self, address: str) -> None:
+    def _run(self) -> None:
         try:
-            self._loop.run_until_complete(self._live(address))
+            self._loop.run_until_complete(self._live())
         finally:
             self._ended.set()
             self._loop.close()
             self._connected.set()
 
-    async def _live(self, address: str) -> None:
+    async def _live(self) -> None:
         try:
-            bus = MessageBus(bus_address=address)
-            self._bus = await asyncio.wait_for(bus.connect(), CONNECT_SECONDS)
+            await self._link.connect()
         except Exception as error:
             self._failure = error
             return
-        self._bus.add_message_handler(self._on_message)
         self._connected.set()
-        try:
-            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
-        except (OSError, EOFError) as error:
-            logger.info("the session bus ended: %s", error)
+        await self._link.live()
         self._ended.set()
         for task in (waiting := list(self._tasks)):
             task.cancel()

@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener, answer_challenge, deliver_challenge
 from pathlib import Path
@@ -20,11 +23,27 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from trayapp.desktop.sockets import ControlPaths, limit_waiting, listen, make_private
+from trayapp.desktop.sockets import (
+    FAMILIES,
+    ControlPaths,
+    clear_away,
+    limit_waiting,
+    listen,
+    make_private,
+    read_note,
+)
 from trayapp.files import write_atomically
 from trayapp.photo import BeartrayError
 
-__all__ = ["ControlPaths", "ControlServer", "NotRunningError", "SingleInstance", "send"]
+__all__ = [
+    "ControlPaths",
+    "ControlServer",
+    "NotAnsweringError",
+    "NotRunningError",
+    "SingleInstance",
+    "hand_over",
+    "send",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +52,21 @@ Handler = Callable[[dict[str, object]], dict[str, object]]
 LIMIT = 1 << 20  # bytes a message
 PATIENCE = 2.0  # seconds for each word of a client
 AT_ONCE = 16  # clients served at the same time
-_UNUSABLE = (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError)
+STARTING_SECONDS = 0.05  # between two looks for one that is just starting
+_UNUSABLE = (
+    KeyError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)  # JSON's and Unicode's are ValueErrors
 
 
 class NotRunningError(BeartrayError):
     """No Beartray of this user runs, or it does not answer."""
+
+
+class NotAnsweringError(NotRunningError):
+    """There is one, and it does not answer: it was stopped, or it hangs."""
 
 
 class SingleInstance:
@@ -82,11 +111,16 @@ class ControlServer:
 
     def start(self) -> None:
         """Listen; raises `BeartrayError` when another one answers there or nowhere is allowed."""
+        with contextlib.suppress(NotRunningError):  # killed before: what it left is cleared away
+            left = _read_note(self._paths.note).address
+            if left not in self._paths.addresses:
+                clear_away(left, self._paths)
         self._address, self._listener = listen(self._paths)
         note = {
             "address": self._address,
             "family": self._paths.family,
             "secret": self._secret.hex(),
+            "pid": os.getpid(),
         }
         write_atomically(self._paths.note, json.dumps(note).encode(), 0o600)
         self._thread = threading.Thread(target=self._accept, name="control", daemon=True)
@@ -102,6 +136,7 @@ class ControlServer:
         if self._thread is not None:
             self._thread.join(PATIENCE)
         self._listener.close()
+        clear_away(self._address, self._paths)
         self._paths.note.unlink(missing_ok=True)
 
     def _accept(self) -> None:
@@ -152,18 +187,18 @@ def send(
 ) -> dict[str, object]:
     """Ask the running Beartray and return its answer, within `timeout` seconds.
 
-    Raises `NotRunningError` when nobody answers, and `BeartrayError` with the words of the
-    running one when it could not do what was asked.
+    Raises `NotRunningError` when there is none, `NotAnsweringError` when it does not answer, and
+    `BeartrayError` with the words of the running one when it could not do what was asked.
     """
-    address, family, secret = _read_note(paths.note)
+    note = _read_note(paths.note)
     answers: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
 
     def exchange() -> None:  # on a thread, as neither connecting nor the handshake has a limit
         try:
-            with Client(address, family) as connection:
-                limit_waiting(connection, timeout)
-                answer_challenge(connection, secret)
-                deliver_challenge(connection, secret)
+            with Client(note.address, note.family) as connection:
+                limit_waiting(connection, timeout + 1)  # longer than anybody waits
+                answer_challenge(connection, note.secret)
+                deliver_challenge(connection, note.secret)
                 connection.send_bytes(json.dumps(dict(request)).encode())
                 answers.put(connection.recv_bytes(LIMIT))
         except Exception as error:
@@ -173,14 +208,46 @@ def send(
     try:
         answer = answers.get(timeout=timeout)
     except queue.Empty:
-        raise NotRunningError(f"Beartray did not answer within {timeout:g} seconds") from None
+        raise NotAnsweringError(
+            f"Beartray (process {note.pid}) runs, but does not answer; end it and start it again"
+        ) from None
     return _read_answer(answer)
 
 
-def _read_note(note: Path) -> tuple[str, str, bytes]:
+def hand_over(
+    paths: ControlPaths, request: Mapping[str, object], seconds: float = 5.0
+) -> dict[str, object]:
+    """`send` for a second start: the first one may not listen yet, so try for `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return send(paths, request, max(end - time.monotonic(), STARTING_SECONDS))
+        except NotAnsweringError:
+            raise
+        except NotRunningError:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(STARTING_SECONDS)
+
+
+@dataclass(frozen=True)
+class Note:
+    """How the running Beartray can be reached, and which process it is."""
+
+    address: str
+    family: str
+    secret: bytes
+    pid: str
+
+
+def _read_note(file: Path) -> Note:
     try:
-        found = json.loads(note.read_bytes())
-        return str(found["address"]), str(found["family"]), bytes.fromhex(found["secret"])
+        found = json.loads(read_note(file))
+        secret = bytes.fromhex(found["secret"])
+        note = Note(str(found["address"]), str(found["family"]), secret, str(found.get("pid", "?")))
+        if note.family not in FAMILIES:
+            raise ValueError(note.family)
+        return note
     except (OSError, *_UNUSABLE):
         raise NotRunningError("Beartray is not running; start it with “beartray”") from None
 

@@ -7,37 +7,35 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from trayapp.desktop import panels
 from trayapp.desktop.autostart import login_environment
 from trayapp.desktop.autostart_xdg import XdgAutostart
 from trayapp.desktop.bus import BusCallError, NoSessionBusError, Peer, SessionBus, session_address
 from trayapp.desktop.children import Children, clean_environment
 from trayapp.desktop.control import ControlPaths
-from trayapp.desktop.dialogs import LinuxDialogs
+from trayapp.desktop.dialogs_linux import LinuxDialogs
+from trayapp.desktop.dialogs_portal import Portal
+from trayapp.desktop.dialogs_terminal import Terminal
 from trayapp.desktop.icons import SIZES, draw
-from trayapp.desktop.menu import TrayState
 from trayapp.desktop.notify import LogNotifier, Manners, Notifier, plyer_notifier
 from trayapp.desktop.notify_dbus import DBusNotifier
 from trayapp.desktop.opener import LinuxOpener
-from trayapp.desktop.parts import Desktop, NoTrayError, OnUndo
+from trayapp.desktop.parts import Desktop, NoTrayError, OnShow, OnUndo
+from trayapp.desktop.screen import Screen, is_over
+from trayapp.desktop.services import NO_BUS, notification_service, tray_host
 from trayapp.desktop.tray import TrayKit
+from trayapp.desktop.view import TrayState
 
 logger = logging.getLogger(__name__)
 
 TOOLTIP_LIMIT = 200
 NOTICE_PICTURE = 64  # pixels
-POLL_SECONDS = 0.2
-NO_BUS = "there is no desktop session here (no D-Bus session bus)"
-NO_WATCHER = (
-    "no system tray answers on this desktop; on GNOME install the AppIndicator extension, "
-    "elsewhere add the status tray to a panel"
-)
-WATCHER_NAME = "org.kde.StatusNotifierWatcher"
 FILE_MANAGER = Peer(
     "org.freedesktop.FileManager1",
     "/org/freedesktop/FileManager1",
@@ -46,10 +44,14 @@ FILE_MANAGER = Peer(
 
 
 class Session:
-    """The session bus, connected when it is first needed: `beartray status` does without."""
+    """The session bus, connected when it is first needed: `beartray status` does without.
+
+    `token` is the permission that a panel gave last to bring a window to the front (Wayland).
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self.token = ""
         self._lock = threading.Lock()
         self._asked = False
         self._bus: SessionBus | None = None
@@ -79,6 +81,8 @@ def linux_desktop(environ: Mapping[str, str], frozen: bool) -> Desktop:
     desktops = environ.get("XDG_CURRENT_DESKTOP", "").split(":")
     screen = bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
+    choosers = (Portal(session.bus).choose, Terminal(children, environ).choose)
+
     def close() -> None:
         children.close()
         session.close()
@@ -86,31 +90,33 @@ def linux_desktop(environ: Mapping[str, str], frozen: bool) -> Desktop:
     return Desktop(
         name="linux",
         autostart=XdgAutostart(config, desktops, login_environment(environ)),
-        dialogs=LinuxDialogs(children, environ),
+        dialogs=LinuxDialogs(children, environ, choosers),
         opener=LinuxOpener(children, partial(_show_items, session)),
-        kit=lambda: _kit(session.bus(), screen),
-        why_no_tray=lambda seconds: _why_no_tray(session.bus(), screen, seconds),
-        notifier=lambda on_undo: _notifier(session.bus(), screen, on_undo),
+        kit=lambda: _kit(session, screen),
+        why_no_tray=lambda seconds: _why_no_tray(session.bus(), screen, desktops, seconds),
+        notifier=lambda on_undo, on_show: _notifier(session.bus(), screen, on_undo, on_show),
         control_paths=lambda private: ControlPaths.for_unix(
             private, environ, Path(tempfile.gettempdir())
         ),
         close=close,
+        notification_service=lambda: notification_service(session.bus()),
+        tray_host=lambda: tray_host(session.bus(), panels.WATCHER.name),
     )
 
 
-def sni_kit(bus: SessionBus) -> TrayKit:
-    """The icon over D-Bus."""
+def sni_kit(bus: SessionBus, token: Callable[[str], object]) -> TrayKit:
+    """The icon over D-Bus; `token` gets what a Wayland panel gives before each click."""
     os.environ["PYSTRAY_BACKEND"] = "dummy"  # else importing pystray wants an X display, or GTK
     import pystray
 
     from trayapp.desktop.sni import Icon
 
     def paint(icon: Any, state: TrayState) -> None:
-        icon.show_images([draw(state, size) for size in SIZES])
+        icon.show_images([draw(state, size) for size in SIZES], attention=state == "problem")
 
     return TrayKit(
         module=pystray,
-        make=partial(Icon, dbus_bus=bus),
+        make=partial(Icon, dbus_bus=bus, token=token),
         paint=paint,
         escape=str,  # the icon escapes underscores itself, as D-Bus menus want it
         on_main=lambda function: function(),
@@ -122,39 +128,36 @@ def _connect(environ: Mapping[str, str]) -> SessionBus | None:
     address = session_address(environ)
     if address is None:
         return None
+    screen = Screen.of(environ)
     try:
-        return SessionBus(address)
+        return SessionBus(address, partial(is_over, screen))
     except NoSessionBusError as error:
         logger.warning("%s", error)
         return None
 
 
-def _has_watcher(bus: SessionBus) -> bool:
-    try:
-        return bus.has_owner(WATCHER_NAME)
-    except BusCallError:
-        return False
+def _why_no_tray(
+    bus: SessionBus | None, screen: bool, desktops: Sequence[str], seconds: float
+) -> str | None:
+    if bus is not None and panels.wait_for_panel(bus, seconds):
+        return None
+    if _appindicator(screen) is not None:
+        return None
+    return NO_BUS if bus is None else panels.remedy(desktops)
 
 
-def _why_no_tray(bus: SessionBus | None, screen: bool, seconds: float) -> str | None:
-    if bus is None:
-        return None if _appindicator(screen) else NO_BUS
-    waited = 0.0
-    while not _has_watcher(bus):
-        if waited >= seconds or bus.wait(POLL_SECONDS):
-            return None if _appindicator(screen) else NO_WATCHER
-        waited += POLL_SECONDS
-    return None
+def _kit(session: Session, screen: bool) -> TrayKit:
+    def keep(token: str) -> None:
+        session.token = token
 
-
-def _kit(bus: SessionBus | None, screen: bool) -> TrayKit:
-    if bus is not None and _has_watcher(bus):
-        return sni_kit(bus)
+    bus = session.bus()
+    if bus is not None and panels.has_panel(bus):
+        return sni_kit(bus, keep)
     if (backend := _appindicator(screen)) is not None:
         return _appindicator_kit(backend)
     if bus is None:
         raise NoTrayError(NO_BUS)
-    return sni_kit(bus)  # shows itself as soon as a panel comes
+    return sni_kit(bus, keep)  # shows itself as soon as a panel comes
 
 
 def _appindicator(screen: bool) -> ModuleType | None:
@@ -187,21 +190,21 @@ def _appindicator_kit(backend: ModuleType) -> TrayKit:
     )
 
 
-def _notifier(bus: SessionBus | None, screen: bool, on_undo: OnUndo) -> Notifier:
+def _notifier(bus: SessionBus | None, screen: bool, on_undo: OnUndo, on_show: OnShow) -> Notifier:
     fallback: Notifier = LogNotifier()
     if screen:  # else notify-send would fail without a word
         fallback = plyer_notifier(Manners(markup=True, options=True), fallback)
     if bus is None:
         return fallback
-    return DBusNotifier(bus, draw("watching", NOTICE_PICTURE), on_undo, fallback)
+    return DBusNotifier(bus, draw("watching", NOTICE_PICTURE), on_undo, fallback, on_show)
 
 
-def _show_items(session: Session, uri: str) -> bool:
-    """Ask the file manager to select a file; it may have to be started first."""
+def _show_items(session: Session, *uris: str) -> bool:
+    """Ask the file manager to select files; it may have to be started first."""
     if (bus := session.bus()) is None:
         return False
     try:
-        bus.call(FILE_MANAGER, "ShowItems", "ass", [[uri], ""])
+        bus.call(FILE_MANAGER, "ShowItems", "ass", [list(uris), session.token])
     except BusCallError as error:
         logger.info("no file manager answers on the session bus: %s", error)
         return False

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import logging
-import queue
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 APP_NAME = "Beartray"
 TITLE_UNITS = 64  # UTF-16 units, with the end mark: NOTIFYICONDATAW.szInfoTitle
 BODY_UNITS = 256  # NOTIFYICONDATAW.szInfo
-WAITING = 8  # notices queued before the oldest are dropped; a stuck service must not pile them up
+WAITING = 8  # notices that may wait; a stuck service must not pile them up
 SECONDS = 5  # how long Windows shows it, and plyer keeps a thread asleep
 
 SPOKEN = "on run argv\ndisplay notification (item 2 of argv) with title (item 1 of argv)\nend run"
@@ -33,6 +33,31 @@ class Notifier(Protocol):
 
     def close(self) -> None:
         """Nothing more will be shown."""
+
+
+class Backlog:
+    """Notices on their way to a service; where it is slow, the newest `limit` of them.
+
+    What a person has to mend is the last to be left out.
+    """
+
+    def __init__(self, limit: int = WAITING) -> None:
+        self._limit = limit
+        self._waiting: deque[Notice] = deque()
+
+    def put(self, notice: Notice) -> Notice | None:
+        """Let it wait; the one that has to go for it, if any."""
+        self._waiting.append(notice)
+        if len(self._waiting) <= self._limit:
+            return None
+        left_out = next((one for one in self._waiting if not one.problem), self._waiting[0])
+        self._waiting.remove(left_out)
+        logger.warning("notifications are stuck; not shown: %s", harmless(left_out.title))
+        return left_out
+
+    def take(self) -> Notice | None:
+        """The next one, None when nothing waits."""
+        return self._waiting.popleft() if self._waiting else None
 
 
 class LogNotifier:
@@ -80,31 +105,35 @@ class SlowNotifier:
         self, send: Callable[[str, str], None], manners: Manners, fallback: Notifier
     ) -> None:
         self._send, self._manners, self._fallback = send, manners, fallback
-        self._waiting: queue.Queue[Notice | None] = queue.Queue(WAITING)
-        self._start = threading.Lock()
+        self._backlog = Backlog()
+        self._change = threading.Condition()
         self._thread: threading.Thread | None = None
-        self._broken = False
+        self._closing = self._broken = False
 
     def show(self, notice: Notice) -> None:
-        with self._start:
+        with self._change:
+            self._backlog.put(notice)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
                 self._thread.start()
-        try:
-            self._waiting.put_nowait(notice)
-        except queue.Full:
-            logger.warning("notifications are stuck; dropped %r", notice.title)
+            self._change.notify()
 
     def close(self) -> None:
         """End the thread when it has shown what waits."""
-        try:
-            self._waiting.put_nowait(None)
-        except queue.Full:
-            logger.debug("notifications are stuck; their thread ends with the process")
+        with self._change:
+            self._closing = True
+            self._change.notify()
 
     def _work(self) -> None:
-        while (notice := self._waiting.get()) is not None:
+        while (notice := self._next()) is not None:
             self._show_one(notice)
+
+    def _next(self) -> Notice | None:
+        """Wait for the next notice; None at the end."""
+        with self._change:
+            while (notice := self._backlog.take()) is None and not self._closing:
+                self._change.wait()
+            return notice
 
     def _show_one(self, notice: Notice) -> None:
         if not self._broken:

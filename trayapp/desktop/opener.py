@@ -1,46 +1,76 @@
-"""Opens a folder, or shows a photo in its folder, in the desktop's file manager."""
+"""Opens folders and texts, and shows photos in their folder, with the desktop's own programs."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from trayapp.desktop.children import Children
 from trayapp.photo import BeartrayError
 
+MOST_SELECTED = 50  # photos; more are not looked at one by one, and some managers take their time
+
 
 class Opener(Protocol):
-    """Both raise `BeartrayError` when the file manager, or what it should show, is not there."""
+    """All raise `BeartrayError` when the program, or what it should show, is not there.
+
+    `show_file` selects a photo in its folder, `show_files` several of one folder; where the file
+    manager cannot, it opens the folder. `open_text` opens a file to read and edit.
+    """
 
     def open_folder(self, folder: Path) -> None: ...
     def show_file(self, path: Path) -> None: ...
+    def show_files(self, paths: Sequence[Path]) -> None: ...
+    def open_text(self, file: Path) -> None: ...
+
+
+def show_photos(opener: Opener, folder: Path, photos: Sequence[Path]) -> None:
+    """Select `photos` where that helps, else open `folder`, which they lie in or below.
+
+    A file manager opens a window for every folder that something is to be selected in.
+    """
+    together = len({photo.parent for photo in photos}) == 1
+    if together and len(photos) <= MOST_SELECTED:
+        opener.show_files(photos)
+    else:
+        opener.open_folder(photos[0].parent if together else folder)
 
 
 class LinuxOpener:
-    """`show_items(uri)` asks the file manager to select a file: whether it answered."""
+    """`show_items(*uris)` asks the file manager to select files: whether it answered."""
 
-    def __init__(self, children: Children, show_items: Callable[[str], bool]) -> None:
+    def __init__(self, children: Children, show_items: Callable[..., bool]) -> None:
         self._children = children
         self._show_items = show_items
 
     def open_folder(self, folder: Path) -> None:
+        self._open(_folder(folder), "file manager")
+
+    def show_file(self, path: Path) -> None:
+        self.show_files([path])
+
+    def show_files(self, paths: Sequence[Path]) -> None:
+        there = [path.absolute().as_uri() for path in paths if os.path.lexists(path)]
+        if there and self._show_items(*there):
+            return
+        self.open_folder(paths[0].parent)
+
+    def open_text(self, file: Path) -> None:
+        self._open(_file(file), "text editor")
+
+    def _open(self, path: Path, kind: str) -> None:
         # Absolute, so that no name is taken for an option.
-        target = str(_folder(folder))
+        target = str(path)
         for program in (["xdg-open"], ["gio", "open"]):
             if self._children.find(program[0]) and self._children.launch([*program, target]):
                 return
-        raise BeartrayError(f"no file manager could be started to show {target}")
-
-    def show_file(self, path: Path) -> None:
-        if os.path.lexists(path) and self._show_items(path.absolute().as_uri()):
-            return
-        self.open_folder(path.parent)
+        raise BeartrayError(f"no {kind} could be started to show {target}")
 
 
 class MacOpener:
-    """Finder."""
+    """Finder, and the person's text editor."""
 
     def __init__(self, children: Children) -> None:
         self._children = children
@@ -49,18 +79,24 @@ class MacOpener:
         self._open(["open", str(_folder(folder))])
 
     def show_file(self, path: Path) -> None:
-        if os.path.lexists(path):
-            self._open(["open", "-R", str(path.absolute())])
+        self.show_files([path])
+
+    def show_files(self, paths: Sequence[Path]) -> None:
+        if there := [str(path.absolute()) for path in paths if os.path.lexists(path)]:
+            self._open(["open", "-R", *there])
         else:
-            self.open_folder(path.parent)
+            self.open_folder(paths[0].parent)
+
+    def open_text(self, file: Path) -> None:
+        self._open(["open", "-t", str(_file(file))])
 
     def _open(self, command: list[str]) -> None:
         if not self._children.launch(command):
-            raise BeartrayError(f"Finder could not show {command[-1]}")
+            raise BeartrayError(f"macOS could not show {command[-1]}")
 
 
 class WindowsOpener:
-    """Explorer; its exit status says nothing, it is 1 even when all went well."""
+    """Explorer, whose exit status says nothing: it is 1 even when all went well; and Notepad."""
 
     def __init__(self, children: Children, startfile: Callable[[str], None]) -> None:
         self._children = children
@@ -81,9 +117,31 @@ class WindowsOpener:
         # a Windows name holds no quote of its own.
         self._children.launch(f'explorer.exe /select,"{path.absolute()}"')
 
+    def show_files(self, paths: Sequence[Path]) -> None:
+        """Explorer's command line selects no more than one."""
+        if len(paths) == 1:
+            self.show_file(paths[0])
+        else:
+            self.open_folder(paths[0].parent)
+
+    def open_text(self, file: Path) -> None:
+        """Nothing need be registered for .toml and .log; Notepad is always there."""
+        target = str(_file(file))
+        try:
+            self._startfile(target)
+        except OSError:
+            self._children.launch(["notepad.exe", target])
+
 
 def _folder(folder: Path) -> Path:
     absolute = folder.absolute()
     if not absolute.is_dir():
         raise BeartrayError(f"{absolute} is not there any more")
+    return absolute
+
+
+def _file(file: Path) -> Path:
+    absolute = file.absolute()
+    if not absolute.is_file():
+        raise BeartrayError(f"{absolute} is not there")
     return absolute

@@ -1,154 +1,41 @@
 """Puts a pystray icon into Linux panels over D-Bus: a StatusNotifierItem with its menu.
 
-No GTK and no X connection. The interface is freedesktop's StatusNotifierItem as KDE, Xfce, LXQt
-and GNOME's AppIndicator extension implement it. Annotations here are D-Bus signatures, so they
-are evaluated: no `from __future__ import annotations` in this module.
+No GTK and no X connection. It works with every panel that follows the specification: Plasma,
+Xfce, LXQt, MATE, Cinnamon, Waybar, swaybar, and GNOME with its AppIndicator extension.
 """
 
-# ruff: noqa: ARG002 -- parameters are those of the D-Bus interface
+from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from dbus_fast import PropertyAccess
-from dbus_fast.annotations import DBusBool, DBusInt32, DBusObjectPath, DBusSignature, DBusStr
-from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
 from PIL import Image
 from pystray import _base
 
-from trayapp.desktop.bus import BusCallError, Peer, SessionBus
+from trayapp.desktop import item as items
+from trayapp.desktop.bus import BusCallError, SessionBus
 from trayapp.desktop.dbusmenu import PATH as MENU_PATH
 from trayapp.desktop.dbusmenu import DBusMenu
+from trayapp.desktop.item import Item, Mouse, pixmap
+from trayapp.desktop.panels import WATCHER
 
 logger = logging.getLogger(__name__)
 
-READ = PropertyAccess.READ
-REGISTER_TRIES, REGISTER_SECONDS = 30, 2.0  # a minute in all
-ITEM_PATH = "/StatusNotifierItem"
-WATCHER = Peer(
-    "org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher", "org.kde.StatusNotifierWatcher"
-)
-
-Pixmaps = Annotated[list[Any], DBusSignature("a(iiay)")]
-ToolTips = Annotated[list[Any], DBusSignature("(sa(iiay)ss)")]
+REGISTER_SECONDS = (2.0, 4.0, 8.0, 16.0, 30.0)  # a minute in all
+NOBODY = {
+    "lost",
+    "org.freedesktop.DBus.Error.ServiceUnknown",
+    "org.freedesktop.DBus.Error.NameHasNoOwner",
+}
 
 
-def pixmap(image: Image.Image) -> list[Any]:
-    """A picture as `(width, height, bytes)`, ARGB32 in network byte order."""
-    red, green, blue, alpha = image.convert("RGBA").split()
-    return [*image.size, Image.merge("RGBA", (alpha, red, green, blue)).tobytes()]
-
-
-class Item(ServiceInterface):
-    """The icon as panels see it. `activate` runs the default action away from the loop."""
-
-    def __init__(self, name: str, activate: Callable[[], None]) -> None:
-        super().__init__("org.kde.StatusNotifierItem")
-        self.title = ""
-        self.status = "Passive"
-        self.pixmaps: list[Any] = []
-        self._name = name
-        self._activate = activate
-
-    @dbus_property(READ)
-    def Category(self) -> DBusStr:
-        return "ApplicationStatus"
-
-    @dbus_property(READ)
-    def Id(self) -> DBusStr:
-        return self._name
-
-    @dbus_property(READ)
-    def Title(self) -> DBusStr:
-        return self.title
-
-    @dbus_property(READ)
-    def Status(self) -> DBusStr:
-        return self.status
-
-    @dbus_property(READ)
-    def WindowId(self) -> DBusInt32:
-        return 0
-
-    @dbus_property(READ)
-    def IconThemePath(self) -> DBusStr:
-        return ""
-
-    @dbus_property(READ)
-    def IconName(self) -> DBusStr:
-        return ""
-
-    @dbus_property(READ)
-    def IconPixmap(self) -> Pixmaps:
-        return self.pixmaps
-
-    @dbus_property(READ)
-    def OverlayIconName(self) -> DBusStr:
-        return ""
-
-    @dbus_property(READ)
-    def OverlayIconPixmap(self) -> Pixmaps:
-        return []
-
-    @dbus_property(READ)
-    def AttentionIconName(self) -> DBusStr:
-        return ""
-
-    @dbus_property(READ)
-    def AttentionIconPixmap(self) -> Pixmaps:
-        return []
-
-    @dbus_property(READ)
-    def AttentionMovieName(self) -> DBusStr:
-        return ""
-
-    @dbus_property(READ)
-    def ToolTip(self) -> ToolTips:
-        return ["", [], self.title, ""]
-
-    @dbus_property(READ)
-    def ItemIsMenu(self) -> DBusBool:
-        return False
-
-    @dbus_property(READ)
-    def Menu(self) -> DBusObjectPath:
-        return MENU_PATH
-
-    @dbus_method()
-    def Activate(self, x: DBusInt32, y: DBusInt32) -> None:
-        self._activate()
-
-    @dbus_method()
-    def SecondaryActivate(self, x: DBusInt32, y: DBusInt32) -> None:
-        """A middle click does nothing."""
-
-    @dbus_method()
-    def ContextMenu(self, x: DBusInt32, y: DBusInt32) -> None:
-        """Panels draw the exported menu themselves."""
-
-    @dbus_method()
-    def Scroll(self, delta: DBusInt32, orientation: DBusStr) -> None:
-        """The wheel does nothing."""
-
-    @dbus_signal()
-    def NewIcon(self) -> None:
-        pass
-
-    @dbus_signal()
-    def NewTitle(self) -> None:
-        pass
-
-    @dbus_signal()
-    def NewToolTip(self) -> None:
-        pass
-
-    @dbus_signal()
-    def NewStatus(self, status: str) -> DBusStr:
-        return status
+def nothing(*_: object) -> None:
+    """What a click does that nobody asked for."""
 
 
 class Icon(_base.Icon):  # type: ignore[misc]
@@ -157,24 +44,52 @@ class Icon(_base.Icon):  # type: ignore[misc]
     `run` ends with `stop`, or when the bus does: that is a logout.
     """
 
-    def __init__(self, *args: Any, dbus_bus: SessionBus, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        dbus_bus: SessionBus,
+        secondary: Callable[[], object] = nothing,
+        scroll: Callable[[int, bool], object] = nothing,
+        token: Callable[[str], object] = nothing,
+        **options: Any,
+    ) -> None:
+        """`secondary` is what a middle click does, `scroll` the wheel (see `Mouse`); both are
+        called on a thread of their own. `token` is called at once."""
         super().__init__(*args, **options)
         self._bus = dbus_bus
         # Not an Event: `stop` may be called by a signal handler of the very thread that waits,
         # and only this queue is made for that.
         self._endings: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._images: tuple[Image.Image, ...] = ()
-        self._item = Item(self.name, lambda: self._away_from_loop(self))
+        self._attention = False
+        self._registered = False
+        mouse = Mouse(
+            default=lambda: self._away_from_loop(self),
+            secondary=lambda: self._away_from_loop(secondary),
+            scroll=lambda delta, sideways: self._away_from_loop(lambda: scroll(delta, sideways)),
+            token=token,
+        )
+        self._item = Item(self.name, mouse)
         self._item.title = self.title
-        self._dbusmenu = DBusMenu(lambda: self.menu, self._clicked)
+        self._dbusmenu = DBusMenu(lambda: self.menu, self._clicked, dbus_bus.post)
 
-    def show_images(self, images: Sequence[Image.Image]) -> None:
-        """Show one picture drawn in several sizes; the panel takes the one that fits."""
+    def show_images(self, images: Sequence[Image.Image], attention: bool = False) -> None:
+        """Show one picture drawn in several sizes; the panel takes the one that fits.
+
+        With `attention`, panels that hide icons show this one.
+        """
         self._images = tuple(images)
+        self._attention = attention
         self.icon = self._images[-1]
+        if self.visible:
+            self._show()
 
     def _clicked(self, item: Any) -> None:
-        self._away_from_loop(lambda: self._handler(item)())
+        def click() -> None:
+            if item.enabled:  # it may have been greyed out since the panel drew it
+                self._handler(item)()
+
+        self._away_from_loop(click)
 
     def _away_from_loop(self, function: Callable[[], object]) -> None:
         def run() -> None:
@@ -186,38 +101,44 @@ class Icon(_base.Icon):  # type: ignore[misc]
         threading.Thread(target=run, name="tray click", daemon=True).start()
 
     async def _register(self) -> None:
-        """Where there is no panel yet, the watcher's owner tells when there is one; one that is
-        there but too busy to answer, as at login, is asked again."""
-        for _ in range(REGISTER_TRIES):
+        """Where there is no panel yet, the watcher's owner tells when there is one. One that is
+        there but too busy to answer, or not ready, as both are at login, is asked again."""
+        self._registered = False
+        for patience in REGISTER_SECONDS:
             try:
-                await self._bus.method(
-                    WATCHER,
-                    "RegisterStatusNotifierItem",
-                    "s",
-                    [self._bus.unique_name],
-                    REGISTER_SECONDS,
-                )
+                name = [self._bus.unique_name]
+                await self._bus.method(WATCHER, "RegisterStatusNotifierItem", "s", name, patience)
+                self._registered = True
                 return
             except BusCallError as error:
                 logger.info("no system tray answers yet: %s", error)
-                if error.name != "timeout":
+                if error.name in NOBODY:
                     return
+                if error.name != "timeout":
+                    await asyncio.sleep(patience)
 
     def _on_watcher(self, owner: str) -> None:
         if owner and self.visible:
             self._bus.spawn(self._register)
 
+    def _on_host(self, _: list[Any]) -> None:
+        """A panel has come to a watcher that had refused us: KDE's may be there long before."""
+        if self.visible and not self._registered:
+            self._bus.spawn(self._register)
+
     def _run(self) -> None:
-        self._dbusmenu.rebuild()
+        self._dbusmenu.update()
         with contextlib.suppress(BusCallError):  # a bus that has just ended ends the run below
             self._bus.export(MENU_PATH, self._dbusmenu)
-            self._bus.export(ITEM_PATH, self._item)
+            self._bus.export(items.PATH, self._item)
+            self._bus.on_return(lambda: self._bus.spawn(self._register))
             self._bus.on_owner(WATCHER.name, self._on_watcher)
+            self._bus.on_signal(WATCHER, "StatusNotifierHostRegistered", self._on_host)
         self._mark_ready()
         self._setup_thread.join(self.SETUP_THREAD_TIMEOUT)  # icon and status before the panel looks
         self._bus.spawn(self._register)
         self._wait_for_the_end()
-        for path, interface in ((ITEM_PATH, self._item), (MENU_PATH, self._dbusmenu)):
+        for path, interface in ((items.PATH, self._item), (MENU_PATH, self._dbusmenu)):
             self._bus.unexport(path, interface)
 
     def _wait_for_the_end(self) -> None:
@@ -237,13 +158,14 @@ class Icon(_base.Icon):  # type: ignore[misc]
 
     def _set_status(self, status: str) -> None:
         def change() -> None:
-            self._item.status = status
-            self._item.NewStatus(status)
+            if self._item.status != status:
+                self._item.status = status
+                self._item.NewStatus(status)
 
         self._bus.post(change)
 
     def _show(self) -> None:
-        self._set_status("Active")
+        self._set_status("NeedsAttention" if self._attention else "Active")
 
     def _hide(self) -> None:
         self._set_status("Passive")
@@ -257,6 +179,7 @@ class Icon(_base.Icon):  # type: ignore[misc]
         def change() -> None:
             self._item.pixmaps = pixmaps
             self._item.NewIcon()
+            self._item.NewAttentionIcon()
 
         self._bus.post(change)
 
@@ -271,4 +194,4 @@ class Icon(_base.Icon):  # type: ignore[misc]
         self._bus.post(change)
 
     def _update_menu(self) -> None:
-        self._bus.post(self._dbusmenu.refresh)
+        self._dbusmenu.update()

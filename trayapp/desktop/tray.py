@@ -6,15 +6,14 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from trayapp.desktop import menu as menus
+from trayapp.desktop.clicks import Actions, Clicks
 from trayapp.desktop.dialogs import Dialogs
-from trayapp.desktop.menu import PauseFor, Row, SetAtLogin, ShowEntry, TrayState, UndoEntry, View
+from trayapp.desktop.menu import Row
 from trayapp.desktop.opener import Opener
-from trayapp.desktop.words import readable_name
-from trayapp.photo import BeartrayError
+from trayapp.desktop.view import TrayState, View
 
 __all__ = ["Actions", "Tray", "TrayKit", "TrayState", "View"]
 
@@ -23,28 +22,13 @@ logger = logging.getLogger(__name__)
 REFRESH_SECONDS = 0.1  # a burst of photos redraws the menu ten times a second at most
 
 
-class Actions(Protocol):
-    """What the tray asks of the app; `view` is quick, and each may be called on any thread.
-
-    What cannot be done raises `BeartrayError` with one line for the person.
-    """
-
-    def view(self) -> View: ...
-    def pause(self, seconds: float | None) -> None: ...
-    def resume(self) -> None: ...
-    def change_folder(self, folder: Path) -> None: ...
-    def undo_last(self) -> None: ...
-    def sort_existing(self) -> None: ...
-    def set_at_login(self, wanted: bool) -> None: ...
-    def quit(self) -> None: ...
-
-
 @dataclass(frozen=True)
 class TrayKit:
     """How one desktop shows an icon.
 
-    `module` is pystray as it was imported for this desktop, `make(name, icon, title, menu)`
-    gives a pystray icon, `paint` shows a state on it, `escape` makes a text safe for a menu,
+    `module` is pystray as it was imported for this desktop, `make(name, icon, title, menu,
+    secondary=…)` gives a pystray icon (`secondary` is for a middle click, where there is one),
+    `paint` shows a state on it, `escape` makes a text safe for a menu,
     `on_main` runs a function where the desktop allows icons to be changed, and `tooltip_limit`
     is in UTF-16 units.
     """
@@ -77,10 +61,9 @@ class Tray:
         complain: Callable[[str], None],
     ) -> None:
         self._kit, self._actions = kit, actions
-        self._dialogs, self._opener, self._complain = dialogs, opener, complain
+        self._clicks = Clicks(actions, dialogs, opener, complain)
         self._stopping = threading.Event()
         self._changed = threading.Event()
-        self._dialog = threading.Lock()
         self._building = threading.RLock()
         self._slots: dict[str, Slot] = {}
         self._last_items: tuple[Any, ...] = ()
@@ -91,7 +74,8 @@ class Tray:
         """Show the icon and block until `stop` or logout; call it on the main thread."""
         view = self._actions.view()
         title = menus.tooltip(view, self._kit.tooltip_limit)
-        self._icon = self._kit.make("beartray", None, title, self._kit.module.Menu(self._items))
+        menu = self._kit.module.Menu(self._items)
+        self._icon = self._kit.make("beartray", None, title, menu, secondary=self._secondary)
         self._kit.paint(self._icon, view.state)
         self._shown = (view.state, title, None)
         threading.Thread(target=self._keep_fresh, name="tray refresh", daemon=True).start()
@@ -179,6 +163,7 @@ class Tray:
             checked=lambda _: slot.row.checked,
             default=lambda _: slot.row.default,
             enabled=lambda _: slot.row.enabled,
+            radio=lambda _: slot.row.radio,
         )
         return slot
 
@@ -192,67 +177,11 @@ class Tray:
         threading.Thread(target=self._carry_out, args=(row,), name=row.key, daemon=True).start()
 
     def _carry_out(self, row: Row) -> None:
-        try:
-            self._do(row)
-        except BeartrayError as error:
-            self._tell(str(error))
-        except Exception as error:
-            logger.exception("“%s” failed", row.text)
-            self._tell(f"“{row.text}” did not work: {error}")
-        finally:
-            self.refresh()
+        assert row.command is not None
+        self._clicks.carry_out(row.command, row.text)
+        self.refresh()
 
-    def _tell(self, problem: str) -> None:
-        try:
-            self._complain(problem)
-        except Exception:
-            logger.exception("nobody could be told: %s", problem)
-
-    def _do(self, row: Row) -> None:
-        match row.command:
-            case PauseFor(seconds):
-                self._actions.pause(seconds)
-            case "resume":
-                self._actions.resume()
-            case ShowEntry(entry):
-                # A tag's destination is its sidecar; the person wants to see the photo.
-                here = entry.path if entry.action == "tag" else entry.destination
-                self._opener.show_file(here)
-            case UndoEntry(entry):
-                self._undo(entry.id, entry.path.name)
-            case SetAtLogin(wanted):
-                self._actions.set_at_login(wanted)
-            case "open folder":
-                self._opener.open_folder(self._actions.view().folder)
-            case "change folder":
-                self._one_dialog(self._change_folder)
-            case "sort existing":
-                self._one_dialog(self._sort_existing)
-            case "quit":
-                self._actions.quit()
-
-    def _undo(self, entry_id: int, name: str) -> None:
-        undoable = self._actions.view().undoable
-        if undoable is None or undoable.id != entry_id:
-            raise BeartrayError(
-                f"{readable_name(name)} is no longer the last photo filed; nothing was undone. "
-                "“beartray history” lists it."
-            )
-        self._actions.undo_last()
-
-    def _one_dialog(self, ask: Callable[[], None]) -> None:
-        if self._dialog.acquire(blocking=False):  # a second click finds the window already open
-            try:
-                ask()
-            finally:
-                self._dialog.release()
-
-    def _change_folder(self) -> None:
-        folder = self._dialogs.choose_folder(self._actions.view().folder)
-        if folder is not None:
-            self._actions.change_folder(folder)
-
-    def _sort_existing(self) -> None:
-        view = self._actions.view()
-        if self._dialogs.confirm(menus.sort_question(view.existing, view.folder), "Sort"):
-            self._actions.sort_existing()
+    def _secondary(self) -> None:
+        """A middle click; it comes on a thread of its own."""
+        self._clicks.pause_or_resume()
+        self.refresh()

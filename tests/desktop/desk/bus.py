@@ -44,11 +44,15 @@ class PrivateBus:
             shutil.copy(SERVICES / f"{name}.service", offered)
         config.write_text(BARE.format(address=self.address, services=offered))
         processes.environ["DBUS_SESSION_BUS_ADDRESS"] = self.address
-        self._processes = processes
-        self._daemon = processes.start(
-            "dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"
+        self._path, self._config, self._processes = path, config, processes
+        self.start()
+
+    def start(self) -> None:
+        """Start the bus, or a new one at the same address after `kill`."""
+        self._daemon = self._processes.start(
+            "dbus-daemon", f"--config-file={self._config}", "--nofork", "--nopidfile"
         )
-        wait_until(lambda: answers(path), "the session bus answered")
+        wait_until(lambda: answers(self._path), "the session bus answered")
 
     def connect(self, *names: str) -> SessionBus:
         """A new connection that owns `names`."""
@@ -58,8 +62,9 @@ class PrivateBus:
         return bus
 
     def kill(self) -> None:
-        """End the bus, as a logout does."""
+        """End the bus, as a logout or a crash does."""
         self._processes.stop(self._daemon)
+        self._path.unlink(missing_ok=True)  # a new one would not take the name of an old socket
 
 
 def answers(path: Path) -> bool:

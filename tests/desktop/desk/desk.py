@@ -5,7 +5,6 @@ HOME and every XDG folder are private to it, and nothing of it is left when it i
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops, PngImagePlugin
+from PIL import Image, ImageGrab
 
 from tests.desktop.desk.bus import PrivateBus
 from tests.desktop.desk.panel import MenuLine, Panel
@@ -33,9 +32,9 @@ PROGRAMS = [
     "dunst",
     "dunstctl",
     "xdotool",
-    "import",
 ]
 WIDTH, HEIGHT = 1024, 600
+UNDER_ICON = (760, 100, 1024, 400)  # the menu is there, but neither tooltips nor notifications
 ICON = (1008, 16)  # where the panel of xfce4-panel.xml puts the only icon
 FOREIGN = ("XDG_", "DBUS_", "WAYLAND_", "BEARTRAY_", "GTK_", "QT_", "DISPLAY", "XAUTHORITY")
 DUNST = """[global]
@@ -45,6 +44,7 @@ DUNST = """[global]
     font = DejaVu Sans 10
     markup = full
     format = "<b>%s</b>\\n%b"
+    dmenu = {chooser}
 [urgency_normal]
     timeout = 0
 """
@@ -77,6 +77,7 @@ class Desk:
         self.home, self.config = folder / "home", folder / "config"
         self.programs = folder / "bin"  # first on the search path: what a test puts there wins
         self.programs.mkdir()
+        self._chooser = self.programs / "choose-button"
         self._processes = Processes(self._environment(), folder / "logs")
         self._watch: SessionBus | None = None
         try:
@@ -131,8 +132,26 @@ class Desk:
         wait_until(self._bus_has_watcher, "the panel's tray was there", 30.0)
 
     def logout(self) -> None:
-        """End the session bus under everything."""
+        """End the session: screen and bus go away under everything."""
+        self._processes.stop(self._screen)
+        self.lose_bus()
+
+    def lose_bus(self) -> None:
+        """The session bus crashes; the panel and dunst end with it, as most programs do."""
+        if self._watch is not None:
+            self._watch.close()
+        self._watch = None
         self._bus.kill()
+        for child in (self._panel_process, self._dunst):
+            self._processes.stop(child)
+
+    def bring_bus_back(self) -> None:
+        """A new bus at the same address, with a new panel and notification service."""
+        self._bus.start()
+        self._watch = self._bus.connect()
+        self._dunst = self.start("dunst")
+        self.start_panel()
+        self._wait_for_dunst()
 
     def screenshot(self, name: str) -> Path:
         """Save what is on the screen as `name`.png among the test's output; its path."""
@@ -143,14 +162,7 @@ class Desk:
 
     def look(self) -> Image.Image:
         """What is on the screen, RGB."""
-        raw = subprocess.run(
-            ["import", "-silent", "-window", "root", "png:-"],
-            env=self.environ,
-            capture_output=True,
-            timeout=10,
-            check=True,
-        ).stdout
-        return PngImagePlugin.PngImageFile(io.BytesIO(raw)).convert("RGB")
+        return self._grab((0, 0, WIDTH, HEIGHT))
 
     def panel(self, seconds: float = 30.0) -> Panel:
         """The icon as it is known to the panel, once there is one."""
@@ -163,7 +175,10 @@ class Desk:
     def icon(self) -> Image.Image:
         """The pixels where the icon is, 32 × 32."""
         x, y = ICON
-        return self.look().crop((x - 16, y - 16, x + 16, y + 16))
+        return self._grab((x - 16, y - 16, x + 16, y + 16))
+
+    def _grab(self, box: tuple[int, int, int, int]) -> Image.Image:
+        return ImageGrab.grab(box, xdisplay=self.environ["DISPLAY"]).convert("RGB")
 
     def wait_for_icon(self, seconds: float = 30.0) -> Image.Image:
         """The icon's pixels once something is drawn in the panel's tray."""
@@ -178,13 +193,22 @@ class Desk:
     def open_menu(self) -> None:
         """Click the icon with the right button and wait until the menu is drawn."""
         self.point(*ICON)
-        before = self.look()
+        before = self._grab(UNDER_ICON)
         self._xdotool("click", "3")
-        wait_until(lambda: self._steady() and self._changed(before), "the menu was drawn")
+
+        def drawn() -> bool:
+            seen = self._grab(UNDER_ICON)
+            return seen == self._grab(UNDER_ICON) and seen != before
+
+        wait_until(drawn, "the menu was drawn")
 
     def choose(self, *labels: str) -> None:
         """Open the menu and walk to a line by keyboard, through submenus; labels may be cut."""
         self.open_menu()
+        self.choose_in_open_menu(*labels)
+
+    def choose_in_open_menu(self, *labels: str) -> None:
+        """Walk to a line of the menu that `open_menu` has opened."""
         lines = self.panel().lines()
         for depth, label in enumerate(labels):
             able = [line for line in lines if line.enabled and not line.separator]
@@ -200,8 +224,17 @@ class Desk:
         what = f"{count} notifications were seen"
         wait_until(lambda: self.dunst("count", "displayed").strip() == str(count), what)
 
-    def press_button_of_notice(self) -> None:
-        """Press the first button of the newest notification."""
+    def press_button_of_notice(self, label: str = "Undo") -> None:
+        """Press the button called `label` of the notifications that are shown.
+
+        dunst offers the buttons to a chooser; this one takes the first line with the label.
+        """
+        self._chooser.write_text(f'#!/bin/sh\nexec grep --max-count=1 "^#{label} "\n')
+        self._chooser.chmod(0o755)
+        self.dunst("context")
+
+    def click_notice(self) -> None:
+        """Click the newest notification itself, not a button of it."""
         self.dunst("action", "0")
 
     def closed_notices(self) -> list[Notified]:
@@ -305,9 +338,13 @@ class Desk:
         shutil.copy(HERE / "xfce4-panel.xml", channels)
         rules = self.config / "dunst" / "dunstrc"
         rules.parent.mkdir()
-        rules.write_text(DUNST)
-        self.start("dunst")
+        rules.write_text(DUNST.format(chooser=self._chooser))
+        self._dunst = self.start("dunst")
         self.start_panel()
+        self._wait_for_dunst()
+
+    def _wait_for_dunst(self) -> None:
+        assert self._watch is not None
         watch = self._watch
         wait_until(
             lambda: watch.has_owner("org.freedesktop.Notifications"), "dunst was there", 15.0
@@ -316,20 +353,15 @@ class Desk:
     def _start_screen(self) -> None:
         """Xvfb chooses a free display itself and writes its number, here to standard output."""
         size = f"{WIDTH}x{HEIGHT}x24"
-        self.start("Xvfb", "-displayfd", "1", "-screen", "0", size, "-nolisten", "tcp")
+        self._screen = self.start(
+            "Xvfb", "-displayfd", "1", "-screen", "0", size, "-nolisten", "tcp"
+        )
         number = wait_until(lambda: re.findall(r"^(\d+)$", self.log("Xvfb"), re.M), "Xvfb was up")
         self.environ["DISPLAY"] = f":{number[0]}"
 
     def _bus_has_watcher(self) -> bool:
         assert self._watch is not None
         return self._watch.has_owner("org.kde.StatusNotifierWatcher")
-
-    def _changed(self, before: Image.Image) -> bool:
-        return ImageChops.difference(before, self.look()).getbbox() is not None
-
-    def _steady(self) -> bool:
-        """Whether two looks one after the other are the same."""
-        return ImageChops.difference(self.look(), self.look()).getbbox() is None
 
     def _xdotool(self, *arguments: str) -> None:
         done = self.run("xdotool", *arguments)

@@ -48,7 +48,14 @@ class Panel:
         return self._bus.call(properties, "Get", "ss", [ITEM, name])[0].value
 
     def left_click(self) -> None:
-        self._bus.call(self._item, "Activate", "ii", [0, 0])
+        self.press("Activate", "ii", [0, 0])
+
+    def middle_click(self) -> None:
+        self.press("SecondaryActivate", "ii", [0, 0])
+
+    def press(self, member: str, signature: str, body: list[Any]) -> None:
+        """Any method of the icon."""
+        self._bus.call(self._item, member, signature, body)
 
     def open(self) -> tuple[MenuLine, ...]:
         """What a right click shows."""

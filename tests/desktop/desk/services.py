@@ -8,7 +8,7 @@ Annotations here are D-Bus signatures: no `from __future__ import annotations` i
 import asyncio
 from typing import Annotated, Any
 
-from dbus_fast import PropertyAccess
+from dbus_fast import DBusError, PropertyAccess
 from dbus_fast.annotations import DBusBool, DBusDict, DBusInt32, DBusSignature, DBusStr, DBusUInt32
 from dbus_fast.service import ServiceInterface, dbus_method, dbus_property, dbus_signal
 
@@ -23,11 +23,12 @@ Closed = Annotated[list[Any], DBusSignature("uu")]
 class Watcher(ServiceInterface):
     """A panel's list of icons."""
 
-    def __init__(self, busy: int = 0) -> None:
-        """The first `busy` icons that ask get no answer."""
+    def __init__(self, busy: int = 0, refuse: int = 0) -> None:
+        """The first `busy` icons that ask get no answer, the next `refuse` are turned away."""
         super().__init__(WATCHER)
         self.registered: list[str] = []
-        self._busy = busy
+        self.hosts = 1
+        self._busy, self._refuse = busy, refuse
         self.calm = asyncio.Event()
 
     @dbus_method()
@@ -36,11 +37,18 @@ class Watcher(ServiceInterface):
             self._busy -= 1
             await self.calm.wait()
             return
+        if self._refuse:
+            self._refuse -= 1
+            raise DBusError("org.freedesktop.DBus.Error.UnknownObject", "not loaded yet")
         self.registered.append(service)
 
     @dbus_property(PropertyAccess.READ)
     def IsStatusNotifierHostRegistered(self) -> DBusBool:
-        return True
+        return self.hosts > 0
+
+    @dbus_signal()
+    def StatusNotifierHostRegistered(self) -> None:
+        self.hosts += 1
 
 
 class Service(ServiceInterface):
@@ -85,7 +93,9 @@ class FileManager(ServiceInterface):
     def __init__(self) -> None:
         super().__init__(FILES)
         self.shown: list[str] = []
+        self.token = ""
 
     @dbus_method()
     def ShowItems(self, uris: Strings, startup: DBusStr) -> None:
+        self.token = startup
         self.shown += uris

@@ -1,23 +1,30 @@
-"""Wires Beartray to the desktop and runs it: tray, notifications, control socket, login item."""
+"""The program from its start to its end: builds the parts, wires them, and lets them work."""
 
 from __future__ import annotations
 
 import logging
 import logging.handlers
-import os
 import queue
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
 from pathlib import Path
 
-from trayapp import __version__, settings
+from trayapp import settings
+from trayapp.app.actions import TrayActions
+from trayapp.app.face import Face
 from trayapp.desktop import Desktop, NoTrayError, choose_desktop
-from trayapp.desktop.autostart import launch_command
-from trayapp.desktop.control import ControlServer, NotRunningError, SingleInstance, send
-from trayapp.desktop.menu import View
+from trayapp.desktop.control import (
+    ControlServer,
+    NotAnsweringError,
+    NotRunningError,
+    SingleInstance,
+    hand_over,
+    send,
+)
+from trayapp.desktop.login import Login
 from trayapp.desktop.tray import Tray
+from trayapp.errors import explain
 from trayapp.live import Live
 from trayapp.paths import Paths
 from trayapp.photo import BeartrayError
@@ -36,40 +43,52 @@ class AlreadyRunningError(BeartrayError):
 
 
 class App:
-    """The running program as a person meets it; the tray's `Actions`."""
+    """The running program as a person meets it."""
 
     def __init__(
-        self, paths: Paths, desktop: Desktop, folder: Path | None, say: Say, headless: bool
+        self,
+        paths: Paths,
+        desktop: Desktop,
+        folder: Path | None,
+        say: Say,
+        headless: bool,
+        login: Login,
     ) -> None:
-        self._paths, self._desktop, self._say = paths, desktop, say
-        self._notifier = None if headless else desktop.notifier(self._undo_ids)
+        self._paths, self._desktop, self._say, self._login = paths, desktop, say, login
+        self._notifier = None if headless else desktop.notifier(self._undo, self._reveal)
         self._tray: Tray | None = None
         # Not an Event: a signal handler may end the very thread that waits, and only this queue
         # is made for that.
         self._endings: queue.SimpleQueue[None] = queue.SimpleQueue()
         try:
-            self.live = Live(paths, folder, self.show, self._refresh, self.set_login_item)
+            self.live = Live(paths, folder, self.show, self._refresh, login.switch)
         except BeartrayError as error:
             if self._notifier is not None:  # at login nobody sees what a program prints
                 self._notifier.show(Notice("Beartray cannot start", str(error), problem=True))
                 self._notifier.close()
             raise
+        self.face = Face(self.live, login, desktop.autostart.place, paths)
+        self.actions = TrayActions(self.live, self.face, login, paths, self.show, self.quit)
         self._thread = threading.Thread(target=self._work, name="pipeline")
 
     def run(self) -> None:
         """Block until `quit`, logout or a signal; call it on the main thread."""
         for number in _ending_signals():
             signal.signal(number, lambda *_: self.quit())
+        self._desktop.at_logout(self._put_away)
         control = ControlServer(self._desktop.control_paths(self._paths.private), self._answer)
-        control.start()
+        try:
+            control.start()
+        except BeartrayError as error:  # photos are filed all the same
+            self._complain(f"{error}; `beartray status` and the like will not work")
         self._thread.start()
         try:
             self._say(f"Watching {self.live.root}")
             self._say("Drop photos there; `beartray status` tells more. Ctrl-C ends Beartray.")
+            self._repair_login_item()
             self._run_front()
         finally:
-            self.live.stop()
-            self._thread.join(CLOSE_SECONDS)
+            self._put_away()
             control.close()
             if self._notifier is not None:
                 self._notifier.close()
@@ -80,84 +99,20 @@ class App:
         if self._notifier is not None:
             self._notifier.show(notice)
 
-    def view(self) -> View:
-        live, journal = self.live, self.live.journal
-        undoable = journal.filed(1)
-        return View(
-            state=live.state,
-            headline=self._headline(),
-            folder=live.root,
-            paused=live.paused,
-            recent=tuple(journal.filed(5)),
-            existing=live.notes.count_existing(live.root),
-            undoable=undoable[0] if undoable else None,
-            at_login=self._desktop.autostart.is_enabled(),
-            problem=live.problem,
-        )
-
-    def pause(self, seconds: float | None) -> None:
-        self.live.pause(seconds)
-
-    def resume(self) -> None:
-        self.live.resume()
-
-    def change_folder(self, folder: Path) -> None:
-        self.live.change_folder(folder)
-
-    def undo_last(self) -> None:
-        self.live.undo(self.live.journal.filed(1))
-
-    def sort_existing(self) -> None:
-        self.live.sort_existing()
-
-    def set_at_login(self, wanted: bool) -> None:
-        self.set_login_item(wanted)
-        self.live.settings_file.change("startup.at_login", wanted)
-
-    def set_login_item(self, wanted: bool) -> None:
-        """Raises `BeartrayError` when the system's list of login items cannot be written."""
-        try:
-            if wanted:
-                self._desktop.autostart.enable(launch_command())
-            else:
-                self._desktop.autostart.disable()
-        except OSError as error:
-            place = self._desktop.autostart.place
-            raise BeartrayError(f"{place}: the login item cannot be changed: {error}") from None
-
     def quit(self) -> None:
         self._endings.put(None)
         if self._tray is not None:
             self._tray.stop()
 
     def status(self) -> dict[str, object]:
-        live = self.live
-        remaining = live.pause_remaining
-        return {
-            "state": live.state,
-            "folder": str(live.root),
-            "filed_today": live.journal.count_filed(_midnight()),
-            "pending": live.pipeline.pending,
-            "existing": live.notes.count_existing(live.root),
-            "problem": live.problem,
-            "degraded": live.inbox.degraded,
-            "watching": live.inbox.watching,
-            "model": live.settings.model.package,
-            "engine": live.engine_state,
-            "paused": live.paused,
-            "pause_seconds_left": None if remaining is None else round(remaining),
-            "at_login": self._desktop.autostart.is_enabled(),
-            "tray": self._tray is not None,
-            "pid": os.getpid(),
-            "version": __version__,
-        }
+        return {**self.face.status(), "tray": self._tray is not None}
 
     def _run_front(self) -> None:
         if self._notifier is None:
             self._endings.get()
             return
         try:
-            self._tray = self._desktop.tray(self, self._complain)
+            self._tray = self._desktop.tray(self.actions, self._complain)
         except NoTrayError as error:
             self._say(f"No tray icon: {error}. Beartray works all the same.")
             self._endings.get()
@@ -171,50 +126,63 @@ class App:
         if reason and self._endings.empty():
             self._say(f"No tray icon yet: {reason}. Beartray works all the same.")
 
+    def _repair_login_item(self) -> None:
+        """One that starts a Beartray of an older place starts this one from now on."""
+        live = self.live
+        try:
+            if live.settings_file.known and self._login.repair(live.settings.startup.at_login):
+                logger.info("the login item starts this Beartray now")
+        except OSError as error:
+            logger.warning("the login item cannot be repaired: %s", explain(error))
+
     def _work(self) -> None:
         try:
             self.live.run()
         finally:
             self.quit()
 
+    def _put_away(self) -> None:
+        """End the work, with nothing half-done; the program itself may be ended right after."""
+        self.live.stop()
+        self._thread.join(CLOSE_SECONDS)
+
     def _refresh(self) -> None:
         if self._tray is not None:
             self._tray.refresh()
 
-    def _headline(self) -> str:
-        live = self.live
-        if not live.settings_file.known:
-            return "Not watching: the settings file has a mistake"
-        count = live.journal.count_filed(_midnight())
-        doing = "Paused" if live.paused else "Watching"
-        if (seconds := live.pause_remaining) is not None:
-            until = datetime.now().astimezone() + timedelta(seconds=seconds)
-            doing = f"Paused until {until:%H:%M}"
-        return f"{doing} {_from_home(live.root)} · {count} filed today"
-
     def _answer(self, request: dict[str, object]) -> dict[str, object]:
         """What `beartray status` and friends ask over the control socket."""
-        seconds = request.get("seconds")
-        match request.get("command"):
-            case "status":
+        match request:
+            case {"command": "status"}:
                 return self.status()
-            case "pause":
-                self.pause(float(seconds) if isinstance(seconds, int | float) else None)
-            case "resume":
-                self.resume()
-            case "quit":
+            case {"command": "pause", "until": int() | float() as moment}:
+                self.actions.pause_until(float(moment))
+            case {"command": "pause"}:
+                self.actions.pause(None)
+            case {"command": "resume"}:
+                self.actions.resume()
+            case {"command": "quit"}:
                 self.quit()
-            case "show":
-                self.show(Notice("Beartray is running already", self._headline()))
-            case other:
-                raise BeartrayError(f"the running Beartray does not know {other!r}; restart it")
+            case {"command": "show"}:
+                self.show(Notice("Beartray is running already", self.face.headline()))
+            case _:
+                asked = request.get("command")
+                raise BeartrayError(f"the running Beartray does not know {asked!r}; restart it")
         return {}
 
-    def _undo_ids(self, ids: tuple[int, ...]) -> None:
+    def _undo(self, ids: tuple[int, ...]) -> None:
         """The Undo button of a notification."""
         try:
-            self.live.undo([self.live.journal.entry(id_) for id_ in ids])
+            self.actions.undo(*ids)
         except BeartrayError as error:
+            self._complain(str(error))
+
+    def _reveal(self, place: Path) -> None:
+        """The Show button of a notification, for a photo or a folder."""
+        opener = self._desktop.opener
+        try:
+            opener.open_folder(place) if place.is_dir() else opener.show_file(place)
+        except (BeartrayError, OSError) as error:
             self._complain(str(error))
 
     def _complain(self, message: str) -> None:
@@ -237,12 +205,17 @@ def run(
             raise AlreadyRunningError(_hand_over(desktop, paths))
         log_to(paths.log_file)
         settings.create(paths.settings_file)
-        App(paths, desktop, folder, say, headless).run()
+        App(paths, desktop, folder, say, headless, login_of(desktop, paths, environ)).run()
     except OSError as error:
         raise BeartrayError(f"Beartray cannot start: {error}") from error
     finally:
         desktop.close()
         instance.release()
+
+
+def login_of(desktop: Desktop, paths: Paths, environ: Mapping[str, str]) -> Login:
+    """The login item of this Beartray."""
+    return Login(desktop.autostart, paths.private / "had-login-item", environ)
 
 
 def log_to(file: Path) -> None:
@@ -261,8 +234,10 @@ def log_to(file: Path) -> None:
 def _hand_over(desktop: Desktop, paths: Paths) -> str:
     control = desktop.control_paths(paths.private)
     try:
-        send(control, {"command": "show"})
+        hand_over(control, {"command": "show"})
         folder = send(control, {"command": "status"}).get("folder")
+    except NotAnsweringError as error:
+        return str(error)
     except NotRunningError:
         return "Beartray is running already, but does not answer; end it and try again"
     return f"Beartray is running already and watches {folder}"
@@ -275,13 +250,3 @@ def _ending_signals() -> list[signal.Signals]:
     if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:
         found.append(hangup)
     return found
-
-
-def _midnight() -> float:
-    today = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return today.timestamp()
-
-
-def _from_home(folder: Path) -> str:
-    home = Path.home()
-    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)

@@ -1,0 +1,130 @@
+"""What the running Beartray shows of itself: the state line, the tray's view, and `status`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from trayapp import __version__, catalog, times
+from trayapp.desktop.login import Login, LoginItem
+from trayapp.desktop.view import Batch, View
+from trayapp.desktop.words import harmless, shorten_middle
+from trayapp.errors import explain
+from trayapp.live import Live
+from trayapp.paths import Paths
+
+FOLDER = 40  # characters of the folder's path, so that the day's count stays in sight
+UNCHANGED_SECONDS = 2.0  # login items and model packages are not looked for with every photo
+
+T = TypeVar("T")
+
+
+class Kept(Generic[T]):
+    """An answer that is asked for again once it is a little old, or after `forget`."""
+
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._ask = ask
+        self._known: tuple[float, T] | None = None
+
+    def get(self) -> T:
+        known = self._known
+        if known is None or time.monotonic() - known[0] > UNCHANGED_SECONDS:
+            known = self._known = (time.monotonic(), self._ask())
+        return known[1]
+
+    def forget(self) -> None:
+        self._known = None
+
+
+class Face:
+    """May be asked by any thread, and is quick."""
+
+    def __init__(self, live: Live, login: Login, place: str, paths: Paths) -> None:
+        """`place` is where the login item lies, should it be unreadable."""
+        self._live = live
+        self.login = Kept(lambda: _item(login, place))
+        self._models = Kept(lambda: tuple(catalog.installed(paths)))
+
+    def headline(self) -> str:
+        live = self._live
+        if not live.settings_file.known:
+            return "Not watching: the settings file has a mistake"
+        doing = "Paused" if live.paused else "Watching"
+        if (until := live.pausing.until) is not None:
+            doing = f"Paused until {times.until_words(until, times.local_now())}"
+        count = live.journal.count_filed(times.midnight())
+        return f"{doing} {_from_home(live.root)} · {count} filed today"
+
+    def view(self) -> View:
+        live, journal = self._live, self._live.journal
+        newest = journal.filed(5)
+        batch = Batch(newest[0].batch, journal.count_batch(newest[0].batch)) if newest else None
+        labels = journal.labels_filed(times.midnight())
+        return View(
+            state=live.state,
+            headline=self.headline(),
+            folder=live.root,
+            paused=live.paused,
+            recent=tuple(newest),
+            existing=live.notes.count_existing(live.root),
+            undoable=newest[0] if newest else None,
+            at_login=self.login.get().starts,
+            problem=live.problem,
+            today=tuple((label or "unsure", count) for label, count in labels.items()),
+            unsure=live.unsure.count(),
+            batch=batch,
+            action=live.settings.sort.action,
+            notify=live.settings.notify.mode,
+            model=live.settings.model.package,
+            models=self._models.get(),
+        )
+
+    def status(self) -> dict[str, object]:
+        """What `beartray status --json` prints, but for what only the program knows."""
+        live, item = self._live, self.login.get()
+        until, remaining = live.pausing.until, live.pausing.remaining
+        labels = live.journal.labels_filed(times.midnight())
+        return {
+            "state": live.state,
+            "folder": str(live.root),
+            "filed_today": sum(labels.values()),
+            "labels_today": {label or "unsure": count for label, count in labels.items()},
+            "pending": live.pipeline.pending,
+            "existing": live.notes.count_existing(live.root),
+            "not_recognised": live.unsure.count(),
+            "problem": live.problem,
+            "degraded": live.inbox.degraded,
+            "watching": live.inbox.watching,
+            "action": live.settings.sort.action,
+            "notify": live.settings.notify.mode,
+            "model": live.settings.model.package,
+            "engine": live.engine_state,
+            "paused": live.paused,
+            "paused_until": None if until is None else _iso(until),
+            "pause_seconds_left": None if remaining is None else round(remaining),
+            "at_login": item.starts,
+            "login_item": item.words,
+            "pid": os.getpid(),
+            "version": __version__,
+        }
+
+
+def _item(login: Login, place: str) -> LoginItem:
+    try:
+        return login.item()
+    except OSError as error:
+        return LoginItem(place, command=(), switched_off=explain(error))
+
+
+def _iso(moment: float) -> str:
+    return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="seconds")
+
+
+def _from_home(folder: Path) -> str:
+    home = Path.home()
+    shown = f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
+    return shorten_middle(harmless(shown), FOLDER)
