@@ -32,20 +32,33 @@ def stage(private_bus: PrivateBus, tmp_path: Path) -> Iterator[Stage]:
 def test_only_what_changed_is_sent(stage: Stage) -> None:
     panel = stage.start_tray()
     panel.open()
+    panel.close()
     heard = panel.watch()
     stage.tray.refresh()
-    stage.actions.show(paused=True)
+    stage.actions.show(unsure=7)
     wait_until(lambda: heard, "the panel heard of it")
     (_, (changes, removed)), *rest = heard
     assert rest == [] and removed == []
     ((item, properties),) = changes
-    assert item == next(line.id for line in panel.lines() if line.label == "Pause")
-    assert list(properties) == ["toggle-state"]
+    assert item == next(line.id for line in panel.lines() if line.label.startswith("Photos not"))
+    assert list(properties) == ["label"]
+
+
+def test_an_open_menu_stands_still_and_then_is_true_again(stage: Stage) -> None:
+    panel = stage.start_tray()
+    shown = panel.open()
+    heard = panel.watch()
+    stage.actions.show(unsure=7, headline="Sorting")
+    wait_until(lambda: "NewTitle" in [name for name, _ in heard], "the tray was brought up to date")
+    assert panel.lines() == shown
+    panel.close()
+    wait_until(lambda: "Photos not recognised (7)" in [line.label for line in panel.lines()], "it")
 
 
 def test_a_new_photo_moves_the_others_and_they_keep_their_ids(stage: Stage) -> None:
     panel = stage.start_tray()
     before = {line.label: line.id for line in panel.find("Recent").lines}
+    panel.close()
     heard = panel.watch()
     new = entry(6, "IMG_0006.jpg", "teddy", stage.folder)
     stage.actions.show(

@@ -204,12 +204,12 @@ def test_the_menu_opens_and_does_what_it_says_while_500_photos_are_filed(app: Re
     desk.choose_in_open_menu("Undo last: ")
     assert app.status()["pending"] > 50, "too few photos to keep it busy"
     (item,) = wait_until(clicked, "the click came to the app")
+    desk.stop(monitor)
     undone = wait_until(lambda: app.history("undone"), "a photo was taken back")
     assert [f"Undo last: {name}" for name in undone] == [said[int(item)]]
     assert took < 1.5 * SLOWNESS  # with what it takes to see that it stands still
     wait_until(lambda: app.status()["filed_today"] == 499, "the others were filed", 60.0)
     assert app.history("undone") == undone
-    desk.stop(monitor)
     app.end()
 
 

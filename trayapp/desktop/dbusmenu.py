@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 PATH = "/MenuBar"
 READ = PropertyAccess.READ
 ROOT = 0
+# An open menu stands still: a line that moves under the mouse is clicked by mistake. Not every
+# panel tells that the menu is closed, so this long at most; the next opening shows what is true.
+STILL_SECONDS = 30.0
 PATIENCE_SECONDS = 0.03  # how long a menu that is about to open waits for what is true now
 
 Properties = dict[str, Variant]
@@ -88,9 +91,18 @@ class DBusMenu(ServiceInterface):
         self._changes = 0
         self._numbers = itertools.count(ROOT + 1)
         self._updating = threading.Lock()
+        self._stale = False
+        self._still: asyncio.TimerHandle | None = None  # while the menu is open
 
     def update(self) -> None:
-        """Evaluate the menu, here and now, and tell panels what changed and no more."""
+        """Tell panels what changed and no more; once it is closed, if the menu is open."""
+        self._stale = True
+        if self._still is None:
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        """Ask the app what the menu says, here and now."""
+        self._stale = False
         with self._updating:  # else the older of two could be sent last
             nodes = tuple(_nodes(ROOT, self._menu()))
             self._post(lambda: self._show(nodes))
@@ -110,13 +122,17 @@ class DBusMenu(ServiceInterface):
             self.LayoutUpdated()
         self._changes += bool(changed or removed or moved)
 
-    async def _refresh(self) -> bool:
+    async def _refresh(self, me: int) -> bool:
         """Update the menu that is about to open; whether it changed, if that is known soon."""
+        if me != ROOT:  # a submenu came with its menu, which is open
+            return False
+        self._close()
+        self._still = asyncio.get_running_loop().call_later(STILL_SECONDS, self._close)
         before, done = self._changes, asyncio.Event()
 
         def update() -> None:
             try:
-                self.update()
+                self._evaluate()
             except Exception:
                 logger.exception("the menu could not be brought up to date")
             self._post(done.set)
@@ -125,6 +141,14 @@ class DBusMenu(ServiceInterface):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(done.wait(), PATIENCE_SECONDS)
         return self._changes != before
+
+    def _close(self) -> None:
+        """The menu is closed, or open for long enough."""
+        if self._still is not None:
+            self._still.cancel()
+            self._still = None
+        if self._stale:
+            threading.Thread(target=self._evaluate, name="tray menu", daemon=True).start()
 
     def _add(self, tree: Tree, me: int, node: Node) -> None:
         tree.properties[me], tree.children[me] = node.properties, []
@@ -154,6 +178,8 @@ class DBusMenu(ServiceInterface):
 
     def _event(self, me: int, event: str) -> None:
         action = self._tree.actions.get(me)
+        if event == "clicked" or (event == "closed" and me == ROOT):
+            self._close()
         if event == "clicked" and action is not None:
             self._click(action)
 
@@ -201,11 +227,11 @@ class DBusMenu(ServiceInterface):
 
     @dbus_method()
     async def AboutToShow(self, me: DBusInt32) -> DBusBool:
-        return await self._refresh()
+        return await self._refresh(me)
 
     @dbus_method()
     async def AboutToShowGroup(self, ids: Ids) -> TwoIdLists:
-        changed = await self._refresh()
+        changed = ROOT in ids and await self._refresh(ROOT)
         unknown = [me for me in ids if me not in self._tree.properties]
         return [[ROOT] if changed else [], unknown]
 

@@ -62,6 +62,10 @@ class Panel:
         self.about_to_show()
         return self.lines()
 
+    def close(self) -> None:
+        """The menu that was open is not shown any more."""
+        self.event(0, "closed")
+
     def about_to_show(self) -> bool:
         return bool(self._bus.call(self._menu, "AboutToShow", "i", [0])[0])
 
@@ -79,8 +83,8 @@ class Panel:
     def click(self, start: str) -> None:
         self.event(self.find(start).id)
 
-    def event(self, item: int) -> None:
-        self.call("Event", "isvu", [item, "clicked", Variant("i", 0), 0])
+    def event(self, item: int, kind: str = "clicked") -> None:
+        self.call("Event", "isvu", [item, kind, Variant("i", 0), 0])
 
     def call(self, member: str, signature: str, body: list[Any]) -> list[Any]:
         """Any method of the menu; raises `BusCallError`."""
