@@ -13,6 +13,7 @@ from pathlib import Path
 from trayapp import settings
 from trayapp.app.actions import TrayActions
 from trayapp.app.face import Face
+from trayapp.app.signals import on_signals
 from trayapp.desktop import Desktop, NoTrayError, choose_desktop
 from trayapp.desktop.control import (
     ControlServer,
@@ -73,8 +74,10 @@ class App:
 
     def run(self) -> None:
         """Block until `quit`, logout or a signal; call it on the main thread."""
-        for number in _ending_signals():
-            signal.signal(number, lambda *_: self.quit())
+        with on_signals(_ending_signals(), self.quit):
+            self._run()
+
+    def _run(self) -> None:
         self._desktop.at_logout(self._put_away)
         control = ControlServer(self._desktop.control_paths(self._paths.private), self._answer)
         try:
