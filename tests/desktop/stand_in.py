@@ -65,16 +65,16 @@ class LoggedActions:
         return self._view
 
     def pause(self, seconds: float | None) -> None:
-        self.write(f"pause {seconds}")
         self.show(state="paused", paused=True, headline="Paused")
+        self.write(f"pause {seconds}")
 
     def pause_until_tomorrow(self) -> None:
-        self.write("pause_until_tomorrow")
         self.show(state="paused", paused=True, headline="Paused")
+        self.write("pause_until_tomorrow")
 
     def resume(self) -> None:
-        self.write("resume")
         self.show(state="watching", paused=False, headline="Watching again")
+        self.write("resume")
 
     def change_folder(self, folder: Path) -> None:
         self.write(f"change_folder {folder}")

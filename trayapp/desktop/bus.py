@@ -55,6 +55,7 @@ class SessionBus:
         self._failure: BaseException | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(_unheard)
         self._link = Link(address, over)
         self._thread = threading.Thread(target=self._run, name="session bus", daemon=True)
         self._thread.start()
@@ -217,3 +218,11 @@ class SessionBus:
         for task in (waiting := list(self._tasks)):
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _unheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody waits for: signals that were on their way when the bus ended fail one by one."""
+    if isinstance(error := context.get("exception"), OSError | EOFError):
+        logger.debug("not sent: %s", error)
+    else:
+        loop.default_exception_handler(context)

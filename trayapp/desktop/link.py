@@ -44,6 +44,23 @@ class Peer:
 DAEMON = Peer("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
 
 
+class Patient:
+    """A socket that takes nothing for now while its buffer is full.
+
+    dbus-fast would take that for the end of the connection, and icons are large messages:
+    https://github.com/altdesktop/python-dbus-next/issues/153
+    """
+
+    def __init__(self, socket: Any) -> None:
+        self._socket = socket
+
+    def send(self, data: memoryview) -> int:
+        try:
+            return int(self._socket.send(data))
+        except BlockingIOError:
+            return 0
+
+
 class Link:
     """A connection to `address`. `over(seconds)` tells whether the session has ended, so many
     seconds after the connection broke; until then it is tried again."""
@@ -72,6 +89,7 @@ class Link:
         except BaseException:
             bus.disconnect()
             raise
+        bus._writer.sock = Patient(bus._writer.sock)  # type: ignore[union-attr]
         bus.add_message_handler(self._on_message)
         self._bus = bus
 
