@@ -19,7 +19,7 @@ __all__ = ["Actions", "Tray", "TrayKit", "TrayState", "View"]
 
 logger = logging.getLogger(__name__)
 
-REFRESH_SECONDS = 0.1  # a burst of photos redraws the menu ten times a second at most
+REFRESH_SECONDS = 0.5  # panels lay the menu out again each time; opening it asks anew
 
 
 @dataclass(frozen=True)
