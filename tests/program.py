@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.helpers import SLOWNESS, wait_until
+from trayapp.desktop.control import ControlPaths, send
+from trayapp.photo import BeartrayError
 
 ROOT = Path(__file__).resolve().parents[1]
 COLOURS = Path(__file__).parent / "models" / "colours"
@@ -100,3 +102,12 @@ class Program:
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
         done = self.try_command("status", "--json")
         return done.returncode == 0 and json.loads(done.stdout)["engine"] == "ready"
+
+
+def status_now(home: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """What `beartray status --json` tells, without starting a program; {} without an answer."""
+    control = ControlPaths.for_unix(home / "private", environ, home)
+    try:
+        return send(control, {"command": "status"})
+    except BeartrayError:
+        return {}

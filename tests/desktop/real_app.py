@@ -17,9 +17,7 @@ from PIL import Image
 
 from tests.desktop.desk import Desk, wait_until
 from tests.helpers import SLOWNESS, picture
-from tests.program import COLOURS
-from trayapp.desktop.control import ControlPaths, send
-from trayapp.photo import BeartrayError
+from tests.program import COLOURS, status_now
 
 BROWN, GREY = (0x8A, 0x5A, 0x33), (0x8D, 0x8D, 0x92)
 BLUE, RED = (0x1F, 0x6F, 0xD6), (0xD9, 0x2B, 0x1F)
@@ -91,12 +89,7 @@ class RealApp:
         return done.stdout + done.stderr
 
     def status(self) -> dict[str, Any]:
-        """What `beartray status --json` tells, without starting a program; {} without an answer."""
-        control = ControlPaths.for_unix(self.home / "private", self.desk.environ, self.home)
-        try:
-            return send(control, {"command": "status"})
-        except BeartrayError:
-            return {}
+        return status_now(self.home, self.desk.environ)
 
     def history(self, state: str) -> list[str]:
         """The names of the photos that the journal has in this state."""

@@ -19,7 +19,7 @@ from tests.desktop.desk.services import WATCHER, Watcher
 from tests.desktop.real_app import alive, descendants
 from tests.desktop.test_notify_dbus import Service
 from tests.helpers import SLOWNESS, picture
-from tests.program import BEARTRAY, Program
+from tests.program import BEARTRAY, Program, status_now
 from trayapp.commands.checks import records
 from trayapp.desktop.notify_dbus import SERVER
 
@@ -127,8 +127,8 @@ def test_it_ends_in_time_with_nothing_half_done(session: Session, way: str) -> N
     wait_until(opened.exists, "the dialog is open", 20.0)
     for name in names:
         (camera / name).replace(session.inbox / name)
-    status = session.program.status
-    wait_until(lambda: status()["pending"] > 0, "there is work", 20.0)
+    home, environ = session.program.home, session.program.environ
+    wait_until(lambda: status_now(home, environ).get("pending"), "there is work", 20.0)
 
     assert session.process is not None
     process = session.process
@@ -142,7 +142,6 @@ def test_it_ends_in_time_with_nothing_half_done(session: Session, way: str) -> N
 
     left = sorted(path.name for path in session.inbox.rglob("*") if path.is_file())
     assert left == sorted(["a.jpg", *names]), "each photo is there once"
-    home = session.program.home
     found = records.look(home / "journal.sqlite", home / "private")
     assert (found.damage, found.half_done, found.whole) == (None, 0, True)
     assert not (home / "private" / "control.json").exists()
