@@ -274,6 +274,14 @@ def test_a_bundle_starts_itself(tmp_path: Path) -> None:
     assert launch_command(install) == ["/opt/beartray/beartray"]
 
 
+def test_a_bundle_started_in_a_terminal_opens_none_at_login(tmp_path: Path) -> None:
+    console = tmp_path / "beartray-console.exe"
+    install = an_install(tmp_path, frozen=True, interpreter=console)
+    assert launch_command(install) == [str(console)]
+    (tmp_path / "beartray.exe").touch()
+    assert launch_command(install) == [str(tmp_path / "beartray.exe")]
+
+
 def test_an_installed_beartray_starts_by_its_script_or_else_by_its_module(tmp_path: Path) -> None:
     install = an_install(tmp_path, root=tmp_path / "site-packages")
     assert launch_command(install) == [sys.executable, "-m", "trayapp"]

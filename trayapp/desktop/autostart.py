@@ -103,7 +103,7 @@ def launch_command(install: Install | None = None) -> list[str]:
     if own.image is not None:
         return [str(own.image)]
     if own.frozen:
-        return [str(own.interpreter)]
+        return [str(_windowed(own.interpreter))]
     silent = own.interpreter.with_name("pythonw.exe")  # on Windows: opens no console window
     interpreter = silent if silent.is_file() else own.interpreter
     if own.root not in own.sites:
@@ -115,6 +115,12 @@ def launch_command(install: Install | None = None) -> list[str]:
     if interpreter != silent and (script := own.scripts / "beartray").is_file():
         return [str(script)]
     return [str(interpreter), "-m", "trayapp"]
+
+
+def _windowed(program: Path) -> Path:
+    """The bundle's program without a console; on Windows the command line is one beside it."""
+    twin = program.with_name(program.name.replace("-console", ""))
+    return twin if twin.is_file() else program
 
 
 def login_environment(environ: Mapping[str, str]) -> dict[str, str]:
