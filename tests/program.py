@@ -27,6 +27,7 @@ class Program:
     def __init__(self, home: Path, environ: Mapping[str, str] | None = None) -> None:
         self.home = home
         self.prefix: tuple[str, ...] = ()  # a program that starts the app
+        self.beartray: tuple[str, ...] = BEARTRAY
         self.environ = {**os.environ, **(environ or {}), "BEARTRAY_HOME": str(home)}
         for name in ("DBUS_SESSION_BUS_ADDRESS", "PYTHONUNBUFFERED"):
             self.environ.pop(name, None)
@@ -49,7 +50,7 @@ class Program:
 
     def try_command(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*self.prefix, *BEARTRAY, *map(str, arguments)],
+            [*self.prefix, *self.beartray, *map(str, arguments)],
             env=self.environ,
             capture_output=True,
             text=True,
@@ -81,7 +82,7 @@ class Program:
     def start(self, folder: Path | None, *options: str) -> subprocess.Popen[str]:
         place = [] if folder is None else ["--folder", str(folder)]
         process = subprocess.Popen(
-            [*self.prefix, *BEARTRAY, "run", "--headless", *place, *options],
+            [*self.prefix, *self.beartray, "run", "--headless", *place, *options],
             env=self.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -7,9 +7,9 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.desktop.desk import Desk, wait_until
 from tests.helpers import SLOWNESS, picture
-from tests.program import COLOURS, status_now
+from tests.program import BEARTRAY, COLOURS, status_now
 
 BROWN, GREY = (0x8A, 0x5A, 0x33), (0x8D, 0x8D, 0x92)
 BLUE, RED = (0x1F, 0x6F, 0xD6), (0xD9, 0x2B, 0x1F)
@@ -29,8 +29,11 @@ MOMENT = 0.3  # seconds
 class RealApp:
     """Beartray with a home of its own on a desk; its model knows red, green and blue pictures."""
 
-    def __init__(self, desk: Desk, model: str | Path = COLOURS) -> None:
+    def __init__(
+        self, desk: Desk, model: str | Path = COLOURS, program: Sequence[str] = BEARTRAY
+    ) -> None:
         self.desk = desk
+        self.program = program
         self.inbox = desk.home / "Pictures" / "Inbox"
         self.inbox.mkdir(parents=True)
         self.home = Path(tempfile.mkdtemp(prefix="beartray", dir=desk.folder))
@@ -47,7 +50,7 @@ class RealApp:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start it; `said` gives what it says."""
-        self.process = self.desk.python("-m", "trayapp", *arguments, log=self.home.name)
+        self.process = self.desk.start(*self.program, *arguments, log=self.home.name)
         return self.process
 
     def start_and_wait(self) -> None:
@@ -84,7 +87,7 @@ class RealApp:
 
     def command(self, *arguments: str, status: int = 0) -> str:
         """Run one command on this desktop; its output, both streams."""
-        done = self.desk.run(sys.executable, "-m", "trayapp", *arguments)
+        done = self.desk.run(*self.program, *arguments)
         assert done.returncode == status, (done.returncode, done.stdout, done.stderr)
         return done.stdout + done.stderr
 
