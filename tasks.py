@@ -31,11 +31,13 @@ USAGE = """\
 usage: python3 tasks.py run [ARG…]                    the app, with its own arguments
        python3 tasks.py test [--quick] [PYTEST ARG…]  lint and tests; quick: less than a minute
        python3 tasks.py lint                          ruff and mypy only
-       python3 tasks.py bench [ARG…]                  how fast it is on this machine"""
+       python3 tasks.py bench [ARG…]                  how fast it is on this machine
+       python3 tasks.py bundle [--edition NAME]       the app to give away, in dist/"""
 
-# For the tests on a virtual desktop; exiftool reads the tags that we write, strace kills on cue.
+# For the tests on a virtual desktop; exiftool reads the tags that we write, strace kills on cue,
+# binutils strips the bundle.
 APT_PACKAGES = (
-    *("adwaita-icon-theme", "dbus", "dbus-x11", "dex", "dunst", "fonts-dejavu-core"),
+    *("adwaita-icon-theme", "binutils", "dbus", "dbus-x11", "dex", "dunst", "fonts-dejavu-core"),
     *("imagemagick", "libglib2.0-bin", "libimage-exiftool-perl", "libnotify-bin", "openbox"),
     *("strace", "x11-apps", "x11-utils", "xauth", "xdotool", "xfce4-panel", "xvfb", "zenity"),
 )
@@ -47,8 +49,10 @@ SLOW = {
     "flow and crash": "(flow or crash) and not learning",
     "desktop": "desktop",
     "learning": "learning",
+    "frozen": "frozen",
 }
 AT_ONCE = 2
+EDITIONS = ("standard",)
 
 
 class TaskError(Exception):
@@ -77,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
         found = ".".join(map(str, sys.version_info[:3]))
         print(f"Beartray needs Python 3.11 or later; this is {found}.", file=sys.stderr)
         return 2
-    verbs = {"run": run, "test": test, "lint": lint, "bench": bench}
+    verbs = {"run": run, "test": test, "lint": lint, "bench": bench, "bundle": bundle}
     if not arguments or arguments[0] not in verbs:
         asked = bool({"-h", "--help", "help"} & set(arguments[:1]))
         print(USAGE, file=sys.stdout if asked else sys.stderr)
@@ -118,7 +122,7 @@ def test(arguments: list[str]) -> int:
     arguments = [argument for argument in arguments if argument != "--quick"]
     if not quick:
         install_packages()
-    python = Environment(ROOT).ready("dev", *(() if quick else ("fastai",)))
+    python = Environment(ROOT).ready("dev", *(() if quick else ("bundle", "fastai")))
     failed = lint_failures(python)
     with tempfile.TemporaryDirectory(prefix="beartray-test-") as folder:
         counts = pytest_now(python, FAST, arguments, Path(folder))
@@ -139,6 +143,29 @@ def bench(arguments: list[str]) -> int:
     python = Environment(ROOT).ready("dev", "fastai")
     with child([python, "-m", "tests.bench", *arguments], cwd=ROOT) as process:
         return process.wait()
+
+
+def bundle(arguments: list[str]) -> int:
+    """The bundle and what takes the space in it; status 1 when it is over its budget."""
+    edition = arguments[-1].removeprefix("--edition=") if arguments else EDITIONS[0]
+    known = arguments in ([], ["--edition", edition], [f"--edition={edition}"])
+    if not known or edition not in EDITIONS:
+        raise TaskError(f"bundle knows --edition {' or '.join(EDITIONS)}, and nothing else so far")
+    python = Environment(ROOT).ready("bundle")
+    place = ROOT / "dist" / edition
+    build: list[str | Path] = [
+        *(python, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"),
+        *("--distpath", place, "--workpath", ROOT / "build" / edition),
+        *(ROOT / "packaging" / "beartray.spec", "--", "--edition", edition),
+    ]
+    weigh = ROOT / "packaging" / "report.py"
+    report: list[str | Path] = [python, weigh, place / "beartray", f"--edition={edition}"]
+    for command in (build, report):
+        with child(command, cwd=ROOT) as process:
+            if status := process.wait():
+                return status
+    print(f"The bundle is {place / 'beartray'}")
+    return 0
 
 
 # The environment

@@ -11,8 +11,11 @@ import signal
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -243,21 +246,23 @@ def test_a_third_group_waits_for_its_turn(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_no_marked_test_is_forgotten() -> None:
-    """Each mark is kept out of the fast tests and has a group of its own, or is for a bundle."""
+    """Each mark is kept out of the fast tests and belongs to a group."""
     with (tasks.ROOT / "pyproject.toml").open("rb") as stream:
         markers = tomllib.load(stream)["tool"]["pytest"]["ini_options"]["markers"]
     marks = {marker.partition(":")[0] for marker in markers}
     assert set(re.findall(r"not (\w+)", tasks.FAST)) == marks
-    assert set(re.findall(r"\b(?!(?:or|and|not)\b)\w+", " ".join(tasks.SLOW.values()))) == marks - {
-        "frozen"
-    }
+    assert set(re.findall(r"\b(?!(?:or|and|not)\b)\w+", " ".join(tasks.SLOW.values()))) == marks
 
 
 @pytest.mark.parametrize(
     ("arguments", "extras"),
-    [([], ("dev", "fastai")), (["--quick"], ("dev",)), (["-k", "sidecar"], ("dev", "fastai"))],
+    [
+        ([], ("dev", "bundle", "fastai")),
+        (["--quick"], ("dev",)),
+        (["-k", "sidecar"], ("dev", "bundle", "fastai")),
+    ],
 )
-def test_all_tests_need_the_learning_side_and_the_quick_ones_do_not(
+def test_all_tests_need_learning_and_bundling_and_the_quick_ones_do_not(
     arguments: list[str], extras: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, ...]] = []
@@ -271,6 +276,37 @@ def test_all_tests_need_the_learning_side_and_the_quick_ones_do_not(
     with pytest.raises(TaskError, match="enough"):
         tasks.test(arguments)
     assert asked == [extras]
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_a_bundle_is_built_then_weighed(
+    status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    called: list[list[str]] = []
+
+    @contextmanager
+    def fake_child(command: list[object], cwd: Path) -> Iterator[object]:
+        called.append([str(word) for word in command])
+        weighing = "report.py" in called[-1][1]
+        yield SimpleNamespace(wait=lambda: status if weighing else 0)
+
+    monkeypatch.setattr(Environment, "ready", lambda self, *extras: tmp_path / "-".join(extras))
+    monkeypatch.setattr(tasks, "child", fake_child)
+    assert main(["bundle", "--edition", "standard"]) == status
+
+    build, report = called
+    assert build[:3] == [str(tmp_path / "bundle"), "-m", "PyInstaller"]
+    assert build[-3:] == ["--", "--edition", "standard"]
+    assert report[2] == str(tasks.ROOT / "dist" / "standard" / "beartray")
+
+
+@pytest.mark.parametrize("words", [["--edition", "pocket"], ["--edition"], ["standard", "x"]])
+def test_a_bundle_that_cannot_be_built_is_not_begun(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Environment, "ready", lambda *_: pytest.fail("began"))
+    assert main(["bundle", *words]) == 1
+    assert "--edition standard" in capsys.readouterr().err
 
 
 @posix_only

@@ -1,0 +1,136 @@
+"""What goes into the bundle of an edition, and what of what PyInstaller finds stays out."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import struct
+import subprocess
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+LEARNER = "learner.pkl"
+
+UNUSED = (
+    # What Python and its packages bring for those who write programs.
+    *("distutils", "ensurepip", "idlelib", "lib2to3", "pydoc", "test", "unittest", "doctest"),
+    *("pdb", "numpy.f2py", "numpy.testing", "numpy.random", "numpy.fft", "numpy.polynomial"),
+    *("onnxruntime.datasets", "onnxruntime.quantization", "onnxruntime.tools"),
+    *("onnxruntime.transformers", "onnxruntime.backend"),
+    # Windows and terminals of other kinds than ours.
+    *("tkinter", "turtle", "curses", "readline", "Xlib", "PIL.ImageTk"),
+    *("PIL.ImageQt", "PIL._tkinter_finder", "PIL._imagingtk"),
+    # We write no text into pictures; FreeType, HarfBuzz and Brotli go with it.
+    "PIL._imagingft",
+    # Nothing is sent anywhere, so nothing is encrypted; asyncio and urllib do without.
+    *("ssl", "_ssl"),
+)
+
+_UNUSED_FILES = re.compile(
+    r"""
+    # onnxruntime for C programs; the Python module next to it has all of it in itself
+      onnxruntime/capi/libonnxruntime\.(so|\d|dylib).*
+    | .*/(tests?|testing|include)/.*
+    | .*\.(pyi|pxd|h|c|cpp|a|lib)
+    """,
+    re.VERBOSE,
+)
+
+Entry = tuple[str, str, str]
+"""A file as PyInstaller lists it: its place in the bundle, where it lies now, what it is."""
+
+
+EXTRAS = {"standard": "", "fastai": "fastai"}
+
+
+def excluded(edition: str) -> list[str]:
+    """The modules that an edition goes without, even where they are installed."""
+    return [*UNUSED, *foreign(needed("beartray", EXTRAS[edition]))]
+
+
+def foreign(packages: set[str]) -> list[str]:
+    """The modules of everything installed here that is not one of `packages`.
+
+    The bundle is the same whatever else is there: many packages import what they find.
+    """
+    return sorted(
+        module
+        for module, owners in metadata.packages_distributions().items()
+        if not packages & {canonicalize_name(owner) for owner in owners}
+    )
+
+
+def needed(package: str, extra: str = "", known: set[str] | None = None) -> set[str]:
+    """The package and all that it needs here, and what they need, by canonical name."""
+    found = set() if known is None else known
+    found.add(canonicalize_name(package))
+    for line in metadata.requires(package) or []:
+        requirement = Requirement(line)
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        if canonicalize_name(requirement.name) not in found:
+            needed(requirement.name, ",".join(requirement.extras), found)
+    return found
+
+
+def wanted(entries: Iterable[Entry]) -> list[Entry]:
+    """The files that the program uses."""
+    return [entry for entry in entries if not _UNUSED_FILES.fullmatch(entry[0].replace("\\", "/"))]
+
+
+def stripped(entries: Iterable[Entry], folder: Path) -> list[Entry]:
+    """The same, with copies in `folder` that have no symbols, of all that still load then."""
+    return [
+        (entry[0], _strip(entry, folder), entry[2])
+        if entry[2] in {"BINARY", "EXTENSION"}  # the others are links
+        else entry
+        for entry in entries
+    ]
+
+
+def _strip(entry: Entry, folder: Path) -> str:
+    copy = folder / entry[0]
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.unlink(missing_ok=True)
+    shutil.copyfile(entry[1], copy)
+    copy.chmod(0o755)
+    subprocess.run(["strip", "--strip-unneeded", copy], check=True)
+    return str(copy) if loads(copy.read_bytes()) else entry[1]
+
+
+def loads(library: bytes) -> bool:
+    """Whether the parts of a 64-bit ELF file lie as the loader wants them: offset and address
+    alike within a page (elf(5)).
+
+    In libraries that auditwheel has patched, as in NumPy's wheel, strip moves them out of place:
+    "ELF load command address/offset not page-aligned".
+    """
+    (start,) = struct.unpack_from("<Q", library, 32)
+    size, count = struct.unpack_from("<HH", library, 54)
+    for header in range(start, start + size * count, size):
+        kind, _, offset, address = struct.unpack_from("<IIQQ", library, header)
+        (alignment,) = struct.unpack_from("<Q", library, header + 48)
+        if kind == 1 and (offset - address) % max(alignment, 1):
+            return False
+    return True
+
+
+def lean_model(source: Path, target: Path) -> Path:
+    """Copy a model package without the learner, which only fastai can run; returns `target`.
+
+    Its model.json no longer lists what is not there, so that the package still verifies.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(LEARNER))
+    card_file = target / "model.json"
+    card: dict[str, Any] = json.loads(card_file.read_text(encoding="utf-8"))
+    card["files"].pop(LEARNER, None)
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    card_file.write_bytes(text.encode() + b"\n")
+    return target
