@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.bench import batch, live
+from tests.bench.bundle import bundle
 from tests.bench.desktop import desktop
 from tests.bench.engines import engines
 from tests.bench.figures import Figure, lines_of_json, machine, table
@@ -20,6 +21,7 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="tasks.py bench", description=__doc__)
     options.add_argument("--engines", action="store_true", help="only the engines")
     options.add_argument("--desktop", action="store_true", help="only the tray")
+    options.add_argument("--bundle", type=Path, metavar="DIR", help="only the bundle in DIR")
     options.add_argument("--quick", action="store_true", help="fewer photos: a minute")
     options.add_argument("--json", action="store_true", help="one JSON object a line")
     chosen = options.parse_args()
@@ -34,6 +36,10 @@ def main() -> None:
 
 def measure(scratch: Path, chosen: argparse.Namespace) -> Iterator[Figure]:
     quick, web = chosen.quick, web_photos(scratch / "made", 300)
+    if chosen.bundle:
+        tell("the bundle")
+        yield from bundle(chosen.bundle.absolute(), scratch / "bundle", web, quick)
+        return
     if not chosen.desktop:
         yield from _without_a_screen(scratch, web, chosen.quick, chosen.engines)
     if not chosen.engines:

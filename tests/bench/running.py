@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.program import BEARTRAY, Program
+from tests.program import Program
 from trayapp.desktop import choose_desktop
 from trayapp.desktop.control import NotRunningError, send
 
@@ -57,7 +57,7 @@ def running(program: Program, inbox: Path, *words: str) -> Iterator[Running]:
     """`beartray WORD…` until the block ends; nothing of it stays behind."""
     started = time.monotonic()
     process = subprocess.Popen(
-        [*BEARTRAY, *words],
+        [*program.beartray, *words],
         env=program.environ,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
