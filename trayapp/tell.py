@@ -118,12 +118,13 @@ def arrow(entry: Entry) -> str:
     return f"{entry.path.name} → {_outcome(entry)}"
 
 
-def short(name: str) -> str:
-    """A file name for a notice; the middle goes, as the number and the suffix say the most."""
-    if len(name) <= NAME_LENGTH:
-        return name
-    tail = (NAME_LENGTH - 1) // 2
-    return f"{name[: NAME_LENGTH - 1 - tail]}…{name[-tail:]}"
+def shorten_middle(text: str, limit: int) -> str:
+    """At most `limit` characters; the middle goes, as a name's number and suffix say the most."""
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) // 2
+    head = limit - 1 - tail
+    return f"{text[:head]}…{text[len(text) - tail :]}"
 
 
 def _outcome(entry: Entry) -> str:
@@ -136,11 +137,11 @@ def _one(event: Filed | Left) -> Notice:
     if isinstance(event, Filed):
         entry = event.entry
         verb = {"move": "filed", "copy": "copied", "tag": "tagged"}[entry.action]
-        body = f"{short(entry.path.name)} → {_outcome(entry)}"
+        body = f"{shorten_middle(entry.path.name, NAME_LENGTH)} → {_outcome(entry)}"
         return Notice(f"Photo {verb}", body, (entry.id,), show=entry.destination)
     best = max(event.verdict.scores, key=event.verdict.scores.__getitem__, default=None)
     guess = f" (best guess: {best}, {percent(event.verdict.confidence)})" if best else ""
-    body = f"{short(event.path.name)} stays where it is{guess}"
+    body = f"{shorten_middle(event.path.name, NAME_LENGTH)} stays where it is{guess}"
     return Notice("Photo not recognised", body, show=event.path)
 
 

@@ -27,8 +27,9 @@ from trayapp.desktop.menu import (
 )
 from trayapp.desktop.messages import answer, sort_question
 from trayapp.desktop.view import Batch, TrayState, View
-from trayapp.desktop.words import harmless, readable_name, shorten_end, shorten_middle
+from trayapp.desktop.words import harmless, readable_name, shorten_end
 from trayapp.photo import Verdict
+from trayapp.tell import shorten_middle
 
 QUIET = View(
     "watching", "Watching ~/Pictures", Path("/home/ann/Pictures"), paused=False,

@@ -12,10 +12,11 @@ from typing import Generic, TypeVar
 from trayapp import __version__, catalog, times
 from trayapp.desktop.login import Login, LoginItem
 from trayapp.desktop.view import Batch, View
-from trayapp.desktop.words import harmless, shorten_middle
+from trayapp.desktop.words import harmless
 from trayapp.errors import explain
 from trayapp.live import Live
 from trayapp.paths import Paths
+from trayapp.tell import shorten_middle
 
 FOLDER = 40  # characters of the folder's path, so that the day's count stays in sight
 UNCHANGED_SECONDS = 2.0  # login items and model packages are not looked for with every photo

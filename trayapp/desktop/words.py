@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from trayapp.tell import shorten_middle
+
 REPLACEMENT = "�"
 _BAD = {"Cc", "Cs", "Zl", "Zp", "Co", "Cn"}
 # Bidirectional overrides make "gpj.exe" look like "exe.jpg"; joiners and such are left alone.
@@ -21,15 +23,6 @@ def _shown(character: str) -> str:
     if character in _DIRECTION or unicodedata.category(character) in _BAD:
         return REPLACEMENT
     return character
-
-
-def shorten_middle(text: str, limit: int) -> str:
-    """At most `limit` characters; the middle goes, as a name's number and suffix say the most."""
-    if len(text) <= limit:
-        return text
-    tail = (limit - 1) // 2
-    head = limit - 1 - tail
-    return f"{text[:head]}…{text[len(text) - tail :]}"
 
 
 def shorten_end(text: str, limit: int) -> str:
