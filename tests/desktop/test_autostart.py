@@ -111,6 +111,23 @@ def test_beartray_home_travels_with_the_login_item(tmp_path: Path) -> None:
     assert login_environment({}) == {}
 
 
+def test_a_desktop_passes_over_the_item_of_a_program_that_was_removed(
+    xdg: XdgAutostart, tmp_path: Path
+) -> None:
+    program = tmp_path / "beartray"
+    program.touch(0o755)
+    xdg.enable([str(program)])
+    assert f"TryExec={program}\n" in Path(xdg.place).read_text()
+    program.unlink()  # the package was removed: the person did not switch anything off
+    assert xdg.switched_off() is None
+    xdg.point(["/opt/beartray"])
+    text = Path(xdg.place).read_text()
+    assert text.count("TryExec") == 1
+    assert "TryExec=/opt/beartray\nExec=/opt/beartray\n" in text
+    xdg.point(["/opt/Bear tray"])  # desktops disagree about spaces here
+    assert "TryExec" not in Path(xdg.place).read_text()
+
+
 # dex knows neither escapes inside quotes nor "%%"; GLib, which GNOME and Xfce start with, does.
 STARTERS = {
     "dex": (["dex", "-a", "-e", "XFCE"], ["/opt/Bear tray", "Bär 熊", "*;&|", "it's"]),

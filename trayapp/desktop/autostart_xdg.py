@@ -41,7 +41,7 @@ class XdgAutostart:
             "Version=1.5",
             "Name=Beartray",
             "Comment=Files photos by what they show",
-            f"Exec={self._exec(command)}",
+            *self._start(command),
             "Terminal=false",
             "StartupNotify=false",
             "Categories=Graphics;Photography;",
@@ -50,10 +50,10 @@ class XdgAutostart:
         self._write("\n".join(lines) + "\n")
 
     def point(self, command: Sequence[str]) -> None:
-        text = self._text()
-        line = f"Exec={self._exec(command)}"
+        lines = "\n".join(self._start(command))
         # The first group is the entry itself; others may hold actions with an Exec of their own.
-        self._write(re.sub(r"^Exec[ \t]*=.*$", lambda _: line, text, count=1, flags=re.MULTILINE))
+        text = re.sub(r"^TryExec[ \t]*=.*\n", "", self._text(), count=1, flags=re.MULTILINE)
+        self._write(re.sub(r"^Exec[ \t]*=.*$", lambda _: lines, text, count=1, flags=re.MULTILINE))
 
     def disable(self) -> None:
         self._file.unlink(missing_ok=True)
@@ -65,7 +65,9 @@ class XdgAutostart:
         entry = self._entry()
         if entry.get("Hidden") == "true" or entry.get("X-GNOME-Autostart-enabled") == "false":
             return "it was switched off in the desktop's own settings"
-        if (tried := entry.get("TryExec")) and not shutil.which(parse_exec(tried)[0]):
+        tried = entry.get("TryExec")
+        own = tried in (self.command() or [])[:1]  # a program that is gone was not switched off
+        if tried and not own and not shutil.which(parse_exec(tried)[0]):
             return f"its TryExec {tried} is not there"
         only, never = _names(entry.get("OnlyShowIn")), _names(entry.get("NotShowIn"))
         if (only and not only & self._desktops) or never & self._desktops:
@@ -86,6 +88,13 @@ class XdgAutostart:
             if word.startswith(f"{HOME_VARIABLE}="):
                 return word.partition("=")[2]
         return None
+
+    def _start(self, command: Sequence[str]) -> list[str]:
+        """The lines that say what is started. With TryExec the desktop passes the item over, and
+        complains of nothing, when the program was removed."""
+        # Xfce takes a TryExec only up to its first space, others do not know quotes.
+        tried = [f"TryExec={command[0]}"] if _PLAIN.fullmatch(command[0]) else []
+        return [*tried, f"Exec={self._exec(command)}"]
 
     def _exec(self, command: Sequence[str]) -> str:
         variables = [f"{name}={value}" for name, value in self._environment.items()]
