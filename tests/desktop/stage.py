@@ -90,7 +90,7 @@ def a_stage(
 ) -> Iterator[Stage]:
     """A desktop with nothing but `bus` and what `environ` adds, until the block ends."""
     known = {"DBUS_SESSION_BUS_ADDRESS": bus.address, "HOME": str(folder), "PATH": ""}
-    desktop = linux_desktop({**known, **(environ or {})}, frozen=False)
+    desktop = linux_desktop({**known, **(environ or {})})
     stage = Stage(bus, desktop, folder)
     try:
         yield stage

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from trayapp.desktop.children import Answer, Children, clean_environment
+from trayapp.desktop.children import Answer, Children
 from trayapp.desktop.dialogs_linux import LinuxDialogs
 from trayapp.desktop.dialogs_macos import MacDialogs
 from trayapp.desktop.dialogs_programs import NoChooserError
@@ -377,11 +377,3 @@ def test_finder_and_explorer_select_the_photo(tmp_path: Path) -> None:
     WindowsOpener(children, started.append).open_folder(tmp_path)
     assert children.calls == [["open", "-R", str(photo)], f'explorer.exe /select,"{photo}"']
     assert started == [str(tmp_path)]
-
-
-def test_other_programs_do_not_get_the_libraries_of_the_bundle() -> None:
-    environ = {"LD_LIBRARY_PATH": "/opt/beartray", "LD_LIBRARY_PATH_ORIG": "/usr/x", "A": "b"}
-    assert clean_environment(environ, frozen=True) == {"LD_LIBRARY_PATH": "/usr/x", "A": "b"}
-    del environ["LD_LIBRARY_PATH_ORIG"]
-    assert clean_environment(environ, frozen=True) == {"A": "b"}
-    assert clean_environment(environ, frozen=False) == environ

@@ -34,7 +34,7 @@ class Computer:
         self.log.touch()
         self.actions = LoggedActions(self.log, folder)
         self.ended = threading.Event()
-        self.desktop = macos_desktop({"HOME": str(folder)}, frozen=False)
+        self.desktop = macos_desktop({"HOME": str(folder)})
         self.tray: Tray = self.desktop.tray(self.actions, lambda _: None)
         self.actions.tray = self.tray
         self._thread = threading.Thread(target=self._run)

@@ -99,7 +99,7 @@ def test_waiting_for_a_late_panel_ends_when_it_comes(stage: Stage) -> None:
 
 
 def test_without_a_session_there_is_no_tray_and_a_reason(tmp_path: Path) -> None:
-    desktop = linux_desktop({"HOME": str(tmp_path)}, frozen=False)
+    desktop = linux_desktop({"HOME": str(tmp_path)})
     assert "no D-Bus session bus" in (desktop.why_no_tray(0) or "")
     with pytest.raises(NoTrayError):
         desktop.tray(LoggedActions(tmp_path / "log", tmp_path), print)

@@ -41,7 +41,7 @@ class Computer:
         self.actions = LoggedActions(self.log, folder)
         self.revealed: list[Path] = []
         self.ended = threading.Event()
-        self.desktop: Desktop = windows_desktop({}, frozen=False)
+        self.desktop: Desktop = windows_desktop({})
         self.notifier = self.desktop.notifier(lambda _: None, self.revealed.append)
         self.tray: Tray = self.desktop.tray(self.actions, lambda _: None)
         self.actions.tray = self.tray

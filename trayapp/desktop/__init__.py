@@ -15,15 +15,14 @@ def choose_desktop(environ: Mapping[str, str]) -> Desktop:
 
     Always gives one: where there is no tray, its `why_no_tray` says so.
     """
-    frozen = bool(getattr(sys, "frozen", False))
     if sys.platform == "win32":
         from trayapp.desktop.windows import windows_desktop
 
-        return windows_desktop(environ, frozen)
+        return windows_desktop(environ)
     if sys.platform == "darwin":
         from trayapp.desktop.macos import macos_desktop
 
-        return macos_desktop(environ, frozen)
+        return macos_desktop(environ)
     from trayapp.desktop.linux import linux_desktop
 
-    return linux_desktop(environ, frozen)
+    return linux_desktop(environ)

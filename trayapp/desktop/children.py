@@ -1,4 +1,4 @@
-"""Starts other people's programs (file managers, dialogs) with a clean environment."""
+"""Starts other people's programs: file managers, dialogs."""
 
 from __future__ import annotations
 
@@ -18,23 +18,6 @@ class Answer:
     status: int
     output: str
     error: str
-
-
-def clean_environment(environ: Mapping[str, str], frozen: bool) -> dict[str, str]:
-    """The environment as it was before PyInstaller's starter put our libraries first.
-
-    Otherwise zenity and friends load our libraries and fail:
-    https://pyinstaller.org/en/stable/runtime-information.html#ld-library-path-libpath-considerations
-    """
-    cleaned = dict(environ)
-    if not frozen:
-        return cleaned
-    for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
-        original = cleaned.pop(f"{name}_ORIG", None)
-        cleaned.pop(name, None)
-        if original:
-            cleaned[name] = original
-    return cleaned
 
 
 class Children:

@@ -17,7 +17,7 @@ from trayapp.desktop import panels
 from trayapp.desktop.autostart import login_environment
 from trayapp.desktop.autostart_xdg import XdgAutostart
 from trayapp.desktop.bus import BusCallError, NoSessionBusError, Peer, SessionBus, session_address
-from trayapp.desktop.children import Children, clean_environment
+from trayapp.desktop.children import Children
 from trayapp.desktop.control import ControlPaths
 from trayapp.desktop.dialogs_linux import LinuxDialogs
 from trayapp.desktop.dialogs_portal import Portal
@@ -72,10 +72,10 @@ class Session:
                 self._bus.close()
 
 
-def linux_desktop(environ: Mapping[str, str], frozen: bool) -> Desktop:
+def linux_desktop(environ: Mapping[str, str]) -> Desktop:
     """The desktop that `environ` tells of; there may be none, then it has no tray."""
     session = Session(environ)
-    children = Children(clean_environment(environ, frozen))
+    children = Children(environ)
     home = Path(environ.get("HOME") or Path.home())
     config = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     desktops = environ.get("XDG_CURRENT_DESKTOP", "").split(":")

@@ -13,7 +13,7 @@ from typing import Any
 
 from trayapp.desktop.autostart import login_environment
 from trayapp.desktop.autostart_macos import LaunchAgent
-from trayapp.desktop.children import Children, clean_environment
+from trayapp.desktop.children import Children
 from trayapp.desktop.control import ControlPaths
 from trayapp.desktop.dialogs_macos import MacDialogs
 from trayapp.desktop.notify import (
@@ -32,9 +32,9 @@ TOOLTIP_LIMIT = 200
 ACCESSORY = 1  # NSApplicationActivationPolicyAccessory: no Dock icon, no menu of its own
 
 
-def macos_desktop(environ: Mapping[str, str], frozen: bool) -> Desktop:
+def macos_desktop(environ: Mapping[str, str]) -> Desktop:
     """The desktop of the user who is logged in."""
-    children = Children(clean_environment(environ, frozen))
+    children = Children(environ)
     home = Path(environ.get("HOME") or Path.home())
     at_logout: list[Callable[[], None]] = []
     return Desktop(

@@ -12,7 +12,7 @@ from typing import Any
 
 from trayapp.desktop.autostart import login_environment
 from trayapp.desktop.autostart_windows import WindowsAutostart
-from trayapp.desktop.children import Children, clean_environment
+from trayapp.desktop.children import Children
 from trayapp.desktop.control import ControlPaths
 from trayapp.desktop.dialogs_windows import WindowsDialogs
 from trayapp.desktop.notify import LogNotifier, Manners, Notifier, plyer_notifier
@@ -66,9 +66,9 @@ class IconNotifier:
             ).start()
 
 
-def windows_desktop(environ: Mapping[str, str], frozen: bool) -> Desktop:
+def windows_desktop(environ: Mapping[str, str]) -> Desktop:
     """The desktop of the user who is logged in."""
-    children = Children(clean_environment(environ, frozen), NO_CONSOLE)
+    children = Children(environ, NO_CONSOLE)
     user32: Any = ctypes.windll.user32  # type: ignore[attr-defined]
     startfile: Any = os.startfile  # type: ignore[attr-defined]
     registry = importlib.import_module("winreg")
