@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -235,6 +236,16 @@ def test_a_real_journal_that_another_program_writes_to(tmp_path: Path) -> None:
         assert (busy.damage, busy.unwritable) == (None, None), "another one can write, after all"
     finally:
         database.close()
+
+
+def test_a_journal_that_could_not_be_made_at_the_first_start(tmp_path: Path) -> None:
+    """Not even root can write to a disk that is mounted read-only."""
+    with tiny_disk(tmp_path / "disk", "64k") as disk:
+        file = disk / "beartray" / "journal.sqlite"
+        assert records.judge(records.look(file, disk)).ok
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        finding = records.judge(records.look(file, disk))
+    assert not finding.ok and f"cannot be written to: nor can {disk}" in finding.line
 
 
 def test_a_journal_with_a_damaged_page(tmp_path: Path) -> None:

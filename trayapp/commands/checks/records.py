@@ -13,6 +13,7 @@ from urllib.parse import quote
 from filelock import FileLock, Timeout
 
 from trayapp.commands.checks.finding import Finding
+from trayapp.commands.checks.places import nearest_there
 from trayapp.database import VERSION
 
 CHECK_SECONDS = 1.5  # a journal of a hundred thousand photos takes less
@@ -39,7 +40,9 @@ class Records:
 def look(file: Path, private: Path) -> Records:
     """`private` is where the programs that work on the journal keep their locks."""
     if not file.exists():
-        return Records(file, there=False)
+        folder = nearest_there(file.parent)
+        able = os.access(folder, os.W_OK | os.X_OK)
+        return Records(file, there=False, unwritable=None if able else f"nor can {folder}")
     try:
         with closing(_open(file)) as db:
             whole, damage = _check(db)
@@ -58,7 +61,7 @@ def look(file: Path, private: Path) -> Records:
 def judge(records: Records) -> Finding:
     """Advice that loses nothing: a damaged journal is kept under another name."""
     file = records.file
-    if not records.there:
+    if not records.there and records.unwritable is None:
         return Finding("journal", True, f"{file} is made at the first start")
     if records.damage is not None:
         detail = f"{file} cannot be used: {records.damage}"
