@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 
+from trayapp.photo import BeartrayError
+
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "your share of the disk is used up; free some space",
@@ -30,3 +32,10 @@ def explain(error: OSError) -> str:
     if isinstance(path, bytes):
         path = path.decode(errors="replace")
     return f"{path}: {advice}" if path is not None else advice
+
+
+def describe(error: BaseException) -> str:
+    """One line for any error; what we did not expect is called by its name."""
+    if isinstance(error, BeartrayError):
+        return str(error)
+    return explain(error) if isinstance(error, OSError) else f"internal error: {error!r}"
