@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from trayapp.xmp import TagError, clean_tags, merge_xmp
+from trayapp.photo import NotAPhotoError, Photo
+from trayapp.xmp import MAX_BYTES, TagError, clean_tags, merge_xmp
 
 __all__ = [
     "TagError",
     "add_system_tags",
     "merge_xmp",
+    "read_sidecar",
     "read_system_tags",
     "sidecar_name",
     "system_tags",
@@ -32,10 +34,38 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+SIDECAR_BYTES = MAX_BYTES + (1 << 16)  # the largest that is merged into, and what is added
+_FLAGS = (  # 0 where the system has no such flag
+    os.O_RDONLY
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_NONBLOCK", 0)
+)
+
 
 def sidecar_name(photo_name: str) -> str:
     """The sidecar of "photo.jpg" is "photo.jpg.xmp", as digiKam and darktable name it."""
     return photo_name + ".xmp"
+
+
+def read_sidecar(path: Path) -> bytes | None:
+    """All that the sidecar at `path` holds, None where nothing has that name.
+
+    Raises `TagError` for what is no file, which is not opened (a pipe would keep us waiting for
+    ever), and for what is larger than any sidecar; other `OSError`s.
+    """
+    try:
+        size = Photo.at(path).size
+        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
+            Photo.from_stat(path, os.fstat(file.fileno()))  # put there just now
+            content = file.read(SIDECAR_BYTES + 1) if size <= SIDECAR_BYTES else b""
+    except FileNotFoundError:
+        return None
+    except NotAPhotoError:
+        raise TagError("it is in the way of the sidecar and no file; rename it") from None
+    if max(size, len(content)) > SIDECAR_BYTES:
+        raise TagError(f"the sidecar is over {MAX_BYTES >> 20} MB; repair it or move it away")
+    return content
 
 
 def read_system_tags(path: Path) -> bytes | None:
@@ -50,7 +80,7 @@ def write_system_tags(path: Path, value: bytes | None) -> None:
     """Store what `read_system_tags` or `add_system_tags` gave; None removes the tags.
 
     The photo's content and times stay. Where the file system keeps no tags nothing happens.
-    Raises `FileNotFoundError`.
+    Raises `FileNotFoundError`, and other `OSError`s where tags that are there cannot be removed.
     """
     system_tags().write(path, value)
 
@@ -95,12 +125,16 @@ class SystemTags:
         except FileNotFoundError:
             raise
         except OSError as error:
+            if error.errno in _NOT_SET:
+                return
+            if value is None and error.errno not in _UNSUPPORTED:
+                raise  # there are tags, and they would stay although they were taken back
             # The sidecar holds the same; a FAT stick or a network share is no reason to fail.
-            if error.errno not in _NOT_SET:
-                logger.info("%s cannot hold system tags: %s", path, error)
+            logger.info("%s cannot hold system tags: %s", path, error)
 
 
 _NOT_SET = {errno.ENODATA, 93}  # 93 is macOS's ENOATTR, which Python does not name
+_UNSUPPORTED = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 def system_tags(platform: str = sys.platform) -> SystemTags:
