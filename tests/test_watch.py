@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import make_tree, wait_until
-from trayapp.watch import Gone, Seen, Watcher, is_wanted, scan
+from trayapp.watch import Gone, Seen, Watcher, WatchError, file_system, is_wanted, scan
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells of closed files")
 Events = list[Seen | Gone]
@@ -99,23 +100,53 @@ def test_a_folder_that_is_no_longer_the_same_is_noticed(tmp_path: Path, change: 
 
 
 @linux
+@pytest.mark.parametrize(
+    ("number", "call", "limit"),
+    [
+        (errno.EMFILE, "_create_inotify_fd", "max_user_instances"),
+        (errno.ENOSPC, "add_callback", "max_user_watches"),
+    ],
+)
 def test_a_limit_of_the_system_is_named_and_polling_takes_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, call: str, limit: str
 ) -> None:
-    import errno
+    from watchdog.observers.inotify_c import InotifyFD
 
-    from trayapp import watch
+    def refuse(*_: object) -> None:
+        raise OSError(number, "inotify limit reached")
 
-    def refuse() -> None:
-        raise OSError(errno.EMFILE, "inotify instance limit reached")
-
-    monkeypatch.setattr(watch, "_native_observer", refuse)
-    with pytest.raises(watch.WatchError, match="max_user_instances"):
+    monkeypatch.setattr(InotifyFD, call, refuse)
+    with pytest.raises(WatchError, match=limit):  # and no thread and no instance is left
         Watcher(tmp_path, recursive=False, kind="native", report=lambda _: None)
     watcher = Watcher(tmp_path, recursive=False, kind="auto", report=lambda _: None)
     watcher.stop()
     assert watcher.degraded is not None
-    assert "sudo sysctl fs.inotify.max_user_instances" in watcher.degraded
+    assert f"sudo sysctl fs.inotify.{limit}" in watcher.degraded
+
+
+@linux
+def test_looking_through_the_folder_is_no_event(tmp_path: Path) -> None:
+    """Or a look through some thousand folders would fill the system's queue."""
+    make_tree(tmp_path, {"trip": {"a.jpg": "photo"}})
+    heard: list[object] = []
+    watcher = Watcher(tmp_path, recursive=True, kind="native", report=heard.append)
+    try:
+        inotify = watcher._inotify
+        handle = inotify.handle_event
+
+        def note(event: object) -> None:
+            heard.append(event)
+            handle(event)
+
+        inotify.handle_event = note
+        assert (tmp_path / "trip" / "a.jpg").read_text() == "photo"
+        assert [path.name for path in scan(tmp_path, True, lambda _: False)] == ["a.jpg"]
+        (tmp_path / "b.jpg").touch()
+        soon(lambda: Seen(tmp_path / "b.jpg", complete=True) in heard, "the new file")
+        about = {event.name for event in heard if not isinstance(event, Seen)}  # type: ignore[attr-defined]
+        assert about == {b"b.jpg"}
+    finally:
+        watcher.stop()
 
 
 @pytest.mark.parametrize(
@@ -144,3 +175,14 @@ def test_a_scan_follows_no_link_and_skips_what_is_filed(tmp_path: Path) -> None:
     found = scan(tmp_path, True, lambda folder: folder.name == "grizzly")
     assert sorted(path.name for path in found) == ["a.jpg", "b.jpg"]
     assert [path.name for path in scan(tmp_path, False, lambda _: False)] == ["a.jpg"]
+
+
+@linux
+def test_the_file_system_of_an_oddly_named_folder_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (
+        "27 1 0:25 / / rw - ext4 /dev/root rw\n"
+        "42 27 0:39 / /mnt/Zoë\\040s\\011share\\134 rw,nosuid shared:1 - cifs //nas/photos rw\n"
+    )
+    monkeypatch.setattr(Path, "read_text", lambda *_: lines)
+    assert file_system(Path("/mnt/Zoë s\tshare\\/2024")) == "cifs"
+    assert file_system(Path("/mnt")) == "ext4"

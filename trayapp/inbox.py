@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,8 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 2.0  # how often to look for a folder that is away
 FLOOD = 4096  # events after which it is better to look for oneself (inotify queues 16,384)
 FLOOD_SECONDS = 10.0
-SLICE = 500  # files of a rescan between two looks at what else there is to do
+REST_SECONDS = 1.0  # between two looks because of dropped events, longer in a large folder
+SLICE = 100  # files of a rescan between two looks at what else there is to do
 
 
 class Inbox:
@@ -27,8 +29,9 @@ class Inbox:
     Photos that are there when a folder is first seen are noted and left alone, unless they came
     after `since` (seconds since the epoch), when the person named it: the first look may take a
     moment. With `chosen`, that holds for a folder that is known too. `skip` names the folders
-    that photos are filed into. `problem` and `degraded` are sentences for the person. Everything
-    but `report`, which also the watcher's thread calls, runs on one thread.
+    that photos are filed into. A rescan goes on while `has_room` says so. `problem` and
+    `degraded` are sentences for the person. Everything but `report`, which also the watcher's
+    thread calls, runs on one thread.
     """
 
     def __init__(
@@ -40,14 +43,21 @@ class Inbox:
         report: Callable[[Seen | Gone], None],
         since: float,
         chosen: bool = False,
+        has_room: Callable[[], bool] = lambda: True,
+        wake: Callable[[], None] = lambda: None,
     ) -> None:
         self.root, self._settings, self._notes, self._skip = root, settings, notes, skip
         self._report, self._since, self._chosen = report, since, chosen
+        self._has_room, self._wake = has_room, wake
         self.problem: str | None = None
+        self.scanning = self._sidecars = False
         self._watcher: Watcher | None = None
         self._scan: Iterator[Path] = iter(())
         self._next_look = 0.0
         self._next_scan = 0.0
+        self._last_scan = self._rested = -math.inf
+        self._scan_began: float | None = None
+        self._hinted = self._missed = False
         self._events = 0
 
     @property
@@ -63,25 +73,36 @@ class Inbox:
         old = (path for path in self._files() if _came_before(path, self._since))
         self._notes.add_root(self.root, (photo for path in old if (photo := Photo.seen(path))))
 
-    def rescan(self) -> None:
-        """Look through the whole folder, a slice at each `tick`."""
-        self._scan = self._files() if self._watcher else iter(())
+    def rescan(self, sidecars: bool = False) -> None:
+        """Look through the whole folder, a slice at each `tick`; also for `sidecars` that came
+        after their photos, of which events tell otherwise."""
+        self._sidecars |= sidecars  # also when another rescan begins before this one's end
+        self.scanning = self._watcher is not None
+        self._scan_began = None
+        self._scan = self._files(self._sidecars) if self.scanning else iter(())
 
     def tick(self, now: float) -> bool:
         """Do what is due; true when there is more to do at once."""
-        if now >= self._next_look:
-            self._next_look = now + RETRY_SECONDS
+        if now >= self._next_look or self._hinted:
+            self._hinted, self._next_look = False, now + RETRY_SECONDS
             if self._watcher is not None and self._watcher.trouble():
                 self._stop_watching()
             if self._watcher is None:
                 self._open(now)
-        if self._events > FLOOD:  # the system may have dropped some
-            self._events = 0
-            self._next_scan = min(self._next_scan, now + FLOOD_SECONDS)
-        if self._watcher is not None and now >= self._next_scan:
+        if self._watcher is not None and self._is_scan_due(now, self._watcher.take_missed()):
+            if self._missed and self._settings.recursive:  # of new folders, too, nobody told
+                self._stop_watching()
+                self._open(now)
             self._plan_scan(now)
-            self.rescan()
-        return self._scan_slice()
+            self.rescan(sidecars=self._missed or self._events > FLOOD)
+            self._events, self._missed = 0, False
+        if self.scanning and self._scan_began is None:
+            self._scan_began = now
+        more = self._scan_slice()
+        if self._scan_began is not None and not self.scanning:
+            self._rested = now + max(REST_SECONDS, 2 * (now - self._scan_began))
+            self._scan_began = None
+        return more
 
     def close(self) -> None:
         self._stop_watching()
@@ -101,6 +122,7 @@ class Inbox:
                 recursive=self._settings.recursive,
                 kind=self._settings.observer,
                 report=self._pass_on,
+                hint=self._on_hint,
             )
         except (OSError, WatchError) as error:
             self._say(explain(error) if isinstance(error, OSError) else str(error))
@@ -114,32 +136,46 @@ class Inbox:
     def _forget_vanished(self) -> None:
         """Old photos that are gone need not be offered, unless all are: then it is a disk's
         empty mount point."""
-        paths = self._notes.existing(self.root)
-        gone = [path for path in paths if Photo.seen(path) is None]
-        for path in gone if len(gone) < len(paths) else []:
-            self._notes.forget(path)
+        self._notes.forget_vanished(self.root, "existing", unless_all=True)
 
     def _stop_watching(self) -> None:
         if self._watcher is not None:
             self._watcher.stop()
-        self._watcher, self._scan = None, iter(())
+        self._watcher, self._scan, self.scanning = None, iter(()), False
 
     def _plan_scan(self, now: float) -> None:
+        self._last_scan = now
         minutes = self._settings.rescan_minutes
-        self._next_scan = now + minutes * 60 if minutes else float("inf")
+        self._next_scan = now + minutes * 60 if minutes else math.inf
+
+    def _is_scan_due(self, now: float, missed: bool) -> bool:
+        """`missed`: the system has dropped events. In a storm it does so again and again."""
+        self._missed |= missed
+        if now >= self._next_scan:
+            return True
+        flooded = self._events > FLOOD and now >= self._last_scan + FLOOD_SECONDS
+        return not self.scanning and (flooded or (self._missed and now >= self._rested))
 
     def _scan_slice(self) -> bool:
+        if not self.scanning or not self._has_room():
+            return False
         try:
             paths = list(itertools.islice(self._scan, SLICE))
         except OSError as error:
             logger.warning("rescan stopped: %s", explain(error))
-            self._scan = iter(())
-            return False
+            paths = []
         for path in paths:
             photo = Photo.seen(path)
-            if photo is not None and self._notes.noted(photo) is None:
+            if photo is not None and (is_sidecar(path) or self._notes.noted(photo) is None):
                 self._report(Seen(path))
-        return len(paths) == SLICE
+        self.scanning = len(paths) == SLICE
+        self._sidecars &= self.scanning
+        return self.scanning
+
+    def _on_hint(self) -> None:
+        """On the watcher's threads."""
+        self._hinted = True
+        self._wake()
 
     def _pass_on(self, event: Seen | Gone) -> None:
         """On the watcher's thread."""
@@ -151,9 +187,9 @@ class Inbox:
     def _is_filed(self, path: Path) -> bool:
         return path.parent != self.root and self._skip(path.parent)
 
-    def _files(self) -> Iterator[Path]:
+    def _files(self, sidecars: bool = False) -> Iterator[Path]:
         for path in scan(self.root, self._settings.recursive, self._skip):
-            if is_wanted(path, self._settings.ignore):
+            if is_wanted(path, self._settings.ignore) or (sidecars and is_sidecar(path)):
                 yield path
 
     def _say(self, problem: str | None) -> None:

@@ -6,6 +6,7 @@ import errno
 import fnmatch
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,8 +22,23 @@ from trayapp.photo import SIDECARS, SUFFIXES, BeartrayError
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
-# File systems that other machines write to without telling this one.
-REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "vboxsf", "fuse.sshfs", "afpfs", "davfs"}
+# File systems that others write to without telling this system: network shares, what a virtual
+# machine's host shares, mirrors of other folders, and what calls itself "fuse" and no more (disks
+# are "fuseblk").
+REMOTE = {
+    "fuse",
+    *("nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "afpfs", "davfs", "ceph", "9p"),
+    *("vboxsf", "virtiofs", "prl_fs", "fuse.vmhgfs-fuse", "fuse.sshfs", "fuse.rclone"),
+    *("fuse.s3fs", "fuse.glusterfs", "fuse.ceph", "fuse.ceph-fuse", "fuse.gvfsd-fuse"),
+    *("fuse.bindfs", "fuse.mergerfs", "fuse.unionfs", "fuse.kio-fuse", "fuse.jmtpfs"),
+}
+# Not that a file or folder is opened and closed again: a look through some thousand folders would
+# fill the system's queue.
+_EVENTS: list[type[events.FileSystemEvent]] = [
+    *(events.FileCreatedEvent, events.FileModifiedEvent, events.FileAttribEvent),
+    *(events.FileClosedEvent, events.FileMovedEvent, events.FileDeletedEvent),
+    *(events.DirCreatedEvent, events.DirMovedEvent, events.DirDeletedEvent, events.DirAttribEvent),
+]
 
 
 class WatchError(BeartrayError):
@@ -76,38 +92,51 @@ def scan(
     while folders:
         folder = folders.pop()
         try:
-            entries = list(os.scandir(folder))
+            with os.scandir(folder) as entries:  # one by one: there may be 100,000
+                for entry in entries:
+                    path = folder / entry.name
+                    if entry.is_file(follow_symlinks=False):
+                        yield path
+                    elif recursive and _is_to_visit(entry) and not skip(path):
+                        folders.append(path)
         except OSError as error:
             if folder == root:
                 raise
             closed(error)
-            continue
-        for entry in entries:
-            path = folder / entry.name
-            if entry.is_file(follow_symlinks=False):
-                yield path
-            elif recursive and _is_to_visit(entry) and not skip(path):
-                folders.append(path)
 
 
 class Watcher:
     """Watches one folder that is there now, until it is stopped or something goes wrong with it.
 
-    `kind` is "native", "polling", or "auto": polling where the system has no events to give.
+    `kind` is "native", "polling", or "auto": polling where the system has no events to give;
+    `degraded` then says why. `hint` is called, on any thread, when it may be worth asking
+    `trouble` and `take_missed` at once.
     """
 
-    def __init__(self, root: Path, *, recursive: bool, kind: str, report: Report) -> None:
-        self._root, self._recursive, self._report = root, recursive, report
+    def __init__(
+        self,
+        root: Path,
+        *,
+        recursive: bool,
+        kind: str,
+        report: Report,
+        hint: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._root, self._recursive, self._report, self._hint = root, recursive, report, hint
         self._real = root.resolve()  # the system does not watch through a link
         self.degraded: str | None = None
         self._identity = _identity(root)
-        self._lost = False
+        self._lost = self._missed = False
         self._observer: Any = None
-        if kind == "polling" or (kind == "auto" and file_system(root) in REMOTE):
+        self._inotify: Any = None  # on Linux
+        type_ = file_system(root) if kind == "auto" else ""
+        if type_ in REMOTE:
+            self.degraded = f"{root}: its file system ({type_}) does not tell of new photos"
+        if kind == "polling" or self.degraded:
             self._start(PollingObserver(timeout=POLL_SECONDS))
             return
         try:
-            self._start(_native_observer())
+            self._start_native()
         except OSError as error:
             if kind == "native":
                 raise WatchError(_limit(root, error)) from None
@@ -116,33 +145,63 @@ class Watcher:
 
     def stop(self) -> None:
         """End the watcher's threads; waits for them."""
-        if self._observer is not None and self._observer.ident is not None:
-            self._observer.stop()
-            self._observer.join(5)
+        if self._observer is not None:
+            self._observer.stop()  # also when it could not be started: it may have a thread already
+            if self._observer.ident is not None:
+                self._observer.join(5)
 
     def trouble(self) -> bool:
-        """Whether events can no longer be trusted: a thread died, the folder is another one."""
+        """Whether events can no longer be trusted: a thread died, the folder is another one, a
+        new folder in it could not be watched."""
         try:
             replaced = _identity(self._root) != self._identity
         except OSError:
             replaced = True
         emitters = self._observer.emitters
         alive = bool(emitters) and all(emitter.is_alive() for emitter in emitters)
-        return replaced or self._lost or not alive or not self._observer.is_alive()
+        refused = self._inotify is not None and self._inotify.refused
+        return bool(replaced or refused or self._lost or not alive or not self._observer.is_alive())
+
+    def take_missed(self) -> bool:
+        """Whether the system has dropped events since this was last asked."""
+        missed, self._missed = self._missed, False
+        return missed
+
+    def _start_native(self) -> None:
+        if sys.platform != "linux":
+            self._start(Observer())
+            return
+        from trayapp.inotify import Inotify, InotifyObserver
+
+        self._inotify = Inotify(self._on_overflow, self._hint)
+        self._start(InotifyObserver(self._inotify))
+        if self._inotify.refused:
+            self.stop()
+            refused, self._inotify = self._inotify.refused, None
+            raise refused
 
     def _start(self, observer: Any) -> None:
         self._observer = observer
         try:
-            observer.schedule(_Handler(self._on_event), str(self._real), recursive=self._recursive)
+            observer.schedule(
+                _Handler(self._on_event),
+                str(self._real),
+                recursive=self._recursive,
+                event_filter=_EVENTS,
+            )
             observer.start()
         except BaseException:
             self.stop()
             raise
 
+    def _on_overflow(self) -> None:
+        self._missed = True
+        self._hint()
+
     def _on_event(self, event: events.FileSystemEvent) -> None:
         source, target = _text(event.src_path), _text(event.dest_path)
         if event.is_directory:
-            self._lost |= event.event_type == "deleted" and Path(source) == self._real
+            self._on_folder(event.event_type, source)
         elif event.event_type == "moved":
             if target:
                 self._report(Seen(self._path(target), complete=True))
@@ -152,6 +211,13 @@ class Watcher:
             self._report(Gone(self._path(source)))
         elif event.event_type in ("created", "modified", "attrib", "closed"):
             self._report(Seen(self._path(source), complete=event.event_type == "closed"))
+
+    def _on_folder(self, happened: str, name: str) -> None:
+        deleted = happened == "deleted" and Path(name) == self._real
+        readable = happened == "attrib" and self._inotify and name in self._inotify.closed
+        if deleted or readable:  # one that could not be watched before
+            self._lost = True
+            self._hint()
 
     def _path(self, name: str) -> Path:
         """As the person names the folder."""
@@ -165,15 +231,6 @@ class _Handler(events.FileSystemEventHandler):
 
     def on_any_event(self, event: events.FileSystemEvent) -> None:
         self._on_event(event)
-
-
-def _native_observer() -> Any:
-    if sys.platform == "linux":
-        from watchdog.observers.inotify import InotifyObserver
-
-        # Full events tell a file that was moved in, which is complete, from one just begun.
-        return InotifyObserver(generate_full_events=True)
-    return Observer()
 
 
 def _identity(root: Path) -> tuple[int, int]:
@@ -197,11 +254,11 @@ def file_system(root: Path) -> str:
         lines = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         return ""
-    best, kind = "", ""
+    best, kind, real = "", "", root.resolve()
     for line in lines:  # proc(5): ... (5) mount point ... - (9) file system type ...
         fields = line.split()
-        mount = fields[4].replace("\\040", " ")
-        if root.resolve().is_relative_to(mount) and len(mount) >= len(best):
+        mount = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), fields[4])
+        if real.is_relative_to(mount) and len(mount) >= len(best):
             best, kind = mount, fields[fields.index("-") + 1]
     return kind
 
