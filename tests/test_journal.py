@@ -29,12 +29,12 @@ def test_what_was_written_is_there_in_the_next_process(tmp_path: Path) -> None:
         second = books.filing.file(plan(inbox / "b.jpg", label="black"), first.batch)
     with open_books(tmp_path) as books:
         assert books.journal.history() == [second, first]
-        assert books.journal.last_batch() == [second, first]
+        assert books.journal.last_batch() == [second.id, first.id]
         assert books.journal.filed(1) == [second]
-        assert books.journal.filed(since=second.time) == [second]
-        assert books.journal.count_filed(0) == 2
+        assert books.journal.filed_since(second.time) == [second.id]
+        assert books.journal.labels_filed(0) == {"grizzly": 1, "black": 1}
         books.filing.undo(first)
-        assert books.journal.count_filed(0) == 1
+        assert books.journal.labels_filed(0) == {"black": 1}
         with pytest.raises(JournalError, match="there is no entry 99 in the history"):
             books.journal.entry(99)
 

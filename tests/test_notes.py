@@ -103,3 +103,21 @@ def test_existing_photos_are_those_below_the_folder(
     assert notes.count_existing(root) == len(inside)
     assert notes.count_existing(tmp_path) == len(inside) + len(beside)
     assert notes.count_existing(Path("/")) == len(inside) + len(beside)
+
+
+def test_what_vanished_is_forgotten_page_by_page(
+    notes: Notes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trayapp.notes.PAGE", 3)
+    root = make_tree(tmp_path / "inbox", {f"{n}.jpg": str(n) for n in range(10)})
+    notes.add_root(root, [Photo.at(path) for path in root.iterdir()])
+    for number in (0, 3, 4, 9):
+        (root / f"{number}.jpg").unlink()
+    notes.forget_vanished(root, "existing", unless_all=True)
+    assert notes.existing(root) == [root / f"{n}.jpg" for n in (1, 2, 5, 6, 7, 8)]
+    for path in root.iterdir():
+        path.unlink()
+    notes.forget_vanished(root, "existing", unless_all=True)
+    assert notes.count_existing(root) == 6, "an empty mount point tells nothing"
+    notes.forget_vanished(root, "existing")
+    assert notes.count_existing(root) == 0

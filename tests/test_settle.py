@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trayapp.photo import Photo
-from trayapp.settle import Settle
+from trayapp.settle import RETRY_SECONDS, Settle
 
 PATH = Path("inbox/bear.jpg")
 SMALL = Photo(PATH, 100, 1, "1:1")
@@ -27,6 +27,23 @@ def test_a_closed_photo_is_ready_at_once() -> None:
     disk.settle.saw(PATH, 10.0, complete=True)
     assert disk.settle.ready(10.0, 9) == [SMALL]
     assert disk.settle.next_due() is None
+
+
+def test_a_photo_that_cannot_be_looked_at_now_is_looked_at_later() -> None:
+    """A network share that does not answer once must not hide the photo until a restart."""
+    answers: list[Photo | OSError] = [PermissionError(), SMALL]
+
+    def look(_: Path) -> Photo:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    settle = Settle(1.0, look, lambda _: False)
+    settle.saw(PATH, 10.0, complete=True)
+    assert settle.ready(10.0, 9) == []
+    assert settle.next_due() == 10.0 + RETRY_SECONDS
+    assert settle.ready(10.0 + RETRY_SECONDS, 9) == [SMALL]
 
 
 def test_a_photo_that_nobody_closed_has_to_be_quiet_for_a_while() -> None:

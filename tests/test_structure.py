@@ -12,11 +12,13 @@ PACKAGE = Path(__file__).parent.parent / "trayapp"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 STAGES = {"watch", "settle", "decide", "place", "journal", "tell"}
 PARTS_OF = {  # what a stage is made of, besides photo and settings
-    "journal": {"database", "notes", "steps"},
+    "journal": {"database", "notes", "rows", "steps"},
     "notes": {"database"},
     "place": {"disk", "steps", "tags"},
+    "rows": {"database", "notes", "steps"},
     "steps": {"disk", "tags"},
     "tags": {"xmp"},
+    "watch": {"inotify"},
     "xmp": {"xmlsource"},
 }
 TOP = {"app", "cli", "commands", "__main__"}  # wires the parts; nothing knows it

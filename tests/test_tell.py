@@ -24,12 +24,16 @@ def left(name: str = "desk.jpg") -> Left:
 
 
 @pytest.mark.parametrize(
-    ("action", "title"),
-    [("move", "Photo filed"), ("copy", "Photo copied"), ("tag", "Photo tagged")],
+    ("action", "title", "place"),
+    [
+        ("move", "Photo filed", "/inbox/grizzly/7.jpg"),
+        ("copy", "Photo copied", "/inbox/grizzly/7.jpg"),
+        ("tag", "Photo tagged", "/inbox/7.jpg"),
+    ],
 )
-def test_one_photo_can_be_undone(action: str, title: str) -> None:
-    place = Path("/inbox/grizzly/7.jpg")
-    notice = Notice(title, "7.jpg → grizzly, 98 %", undo=(7,), show=place)
+def test_one_photo_can_be_undone_and_shown(action: str, title: str, place: str) -> None:
+    """A tagged photo stays where it is; its entry's destination is the sidecar beside it."""
+    notice = Notice(title, "7.jpg → grizzly, 98 %", undo=(7,), show=Path(place))
     assert compose([filed(7, action=action)], "each") == [notice]
 
 
@@ -110,15 +114,23 @@ def test_quieter_modes(mode: Mode, titles: list[str]) -> None:
 
 def test_a_notice_waits_until_the_burst_is_over() -> None:
     gather = Gather("each")
-    assert (gather.due(), gather.notices(0, idle=True)) == (None, [])
+    assert (gather.due(idle=True), gather.notices(0, idle=True)) == (None, [])
     gather.add(filed(1), 0.0)
     gather.add(filed(2), 0.5)
-    assert gather.due() == pytest.approx(1.2)
+    assert gather.due(idle=True) == pytest.approx(1.2)
     assert gather.notices(1.1, idle=True) == []
     assert gather.notices(1.3, idle=False) == [], "more are on their way"
     (notice,) = gather.notices(2.0, idle=True)
     assert notice.undo == (1, 2)
-    assert (gather.due(), gather.notices(9, idle=True)) == (None, [])
+    assert (gather.due(idle=True), gather.notices(9, idle=True)) == (None, [])
+
+
+def test_nobody_needs_to_look_again_before_the_photos_on_their_way_are_done() -> None:
+    """Or the tray would look without a rest for as long as the engine takes for the next one."""
+    gather = Gather("each")
+    gather.add(filed(1), 10.0)
+    assert gather.due(idle=True) == pytest.approx(10.7)
+    assert gather.due(idle=False) == pytest.approx(70.0)
 
 
 def test_a_burst_without_end_is_told_of_once_a_minute() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from trayapp import catalog, settings
+from trayapp.edition import RUN, get_fastai, missing
 from trayapp.engine import EngineError
 from trayapp.engine.package import EngineName, ModelPackage
 from trayapp.engine.worker import Engine
@@ -48,6 +49,8 @@ def adopt(
     wanted = engine or ("auto" if before.engine not in package.engines else before.engine)
     runs = package.engine_for(wanted)
     if runs == "fastai":
+        if lacking := missing(RUN):  # before anyone is asked for their trust
+            raise EngineError(f"the fastai engine needs {', '.join(lacking)}: {get_fastai()}")
         agree(package)
     after = msgspec.structs.replace(before, package=name, engine=wanted, workers=1)
     catalog.try_out(after, paths)

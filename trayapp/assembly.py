@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trayapp import catalog, disk
+from trayapp.clock import Clock
 from trayapp.decide import filed_folders
 from trayapp.engine import EngineError
 from trayapp.engine.pool import Pool
@@ -30,6 +31,7 @@ class Assembly:
     filing: Filing
     notes: Notes
     show: Callable[[Notice], None]
+    clock: Clock
 
     def pipeline(self, root: Path, settings: Settings, engine: Pool) -> Pipeline:
         return Pipeline(
@@ -42,6 +44,8 @@ class Assembly:
             Gather(settings.notify.mode),
             self.show,
             settings.model.workers,
+            self.clock.steady,
+            self.clock.wall,
         )
 
     def readjust(self, pipeline: Pipeline, root: Path, settings: Settings, engine: Pool) -> None:
@@ -59,7 +63,17 @@ class Assembly:
         except EngineError:
             labels = ()
         skip = filed_folders(settings.sort, root, labels)
-        return Inbox(root, settings.folder, self.notes, skip, pipeline.put, since, chosen)
+        return Inbox(
+            root,
+            settings.folder,
+            self.notes,
+            skip,
+            pipeline.put,
+            since,
+            chosen,
+            lambda: pipeline.intake.has_room,
+            pipeline.wake,
+        )
 
 
 def make_default_folder(root: Path) -> None:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from trayapp.photo import BeartrayError
 
@@ -18,7 +19,6 @@ CREATE TABLE entries (
     action TEXT NOT NULL, path BLOB NOT NULL, destination BLOB NOT NULL,
     label TEXT, confidence REAL, state TEXT NOT NULL, error TEXT, owner TEXT NOT NULL);
 CREATE INDEX entries_by_state ON entries (state, id);
-CREATE INDEX entries_by_time ON entries (time);
 CREATE INDEX entries_by_path ON entries (path);
 CREATE TABLE steps (
     entry INTEGER NOT NULL REFERENCES entries (id), phase TEXT NOT NULL, position INTEGER NOT NULL,
@@ -37,7 +37,11 @@ CREATE TABLE made_folders (path BLOB PRIMARY KEY) WITHOUT ROWID;
 INDEXES = """
 CREATE INDEX IF NOT EXISTS notes_left_alone ON notes (outcome, path)
     WHERE outcome = 'existing' OR outcome = 'unsure';
-CREATE INDEX IF NOT EXISTS entries_by_batch ON entries (batch, state)
+CREATE INDEX IF NOT EXISTS entries_by_day ON entries (time, state, label);
+DROP INDEX IF EXISTS entries_by_time;
+CREATE INDEX IF NOT EXISTS entries_taken_back ON entries (destination) WHERE state = 'undone';
+CREATE INDEX IF NOT EXISTS entries_by_batch ON entries (batch, state);
+CREATE INDEX IF NOT EXISTS steps_by_temporary ON steps (temporary) WHERE temporary IS NOT NULL
 """
 
 
@@ -52,10 +56,11 @@ class Database:
     Paths are kept as bytes (`raw`), because a file name need not be text.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, read_only: bool = False) -> None:
+        """With `read_only` the file has to be there and is not written to, whatever is asked."""
         self._file = file
         self._lock = threading.RLock()
-        self._db = self._open()
+        self._db = self._open(read_only)
 
     def close(self) -> None:
         with self._lock:
@@ -76,10 +81,15 @@ class Database:
                 raise JournalError(f"{self._file}: cannot be read: {error}") from None
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing. Raises `JournalError` where SQLite cannot write."""
+    def writing(self, *, lazily: bool = False) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing. Raises `JournalError` where SQLite cannot write.
+
+        What is written `lazily` is safe from a crash at once, but from a power cut only once
+        something later was written. https://www.sqlite.org/pragma.html#pragma_synchronous
+        """
         with self._lock:
             try:
+                self._db.execute(f"PRAGMA synchronous = {'NORMAL' if lazily else 'FULL'}")
                 self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
                 self._db.execute("COMMIT")
@@ -93,15 +103,19 @@ class Database:
                     " touched; free some space or check the folder's permissions"
                 ) from None
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self, read_only: bool) -> sqlite3.Connection:
+        where = str(self._file)
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._file.touch(mode=0o600)
-            db = sqlite3.connect(self._file, timeout=30, check_same_thread=False)
+            if read_only:
+                where = _read_only(self._file)
+            else:
+                self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._file.touch(mode=0o600)
+            db = sqlite3.connect(where, timeout=30, check_same_thread=False, uri=read_only)
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"{self._file}: the journal cannot be opened: {error}") from None
         try:
-            version = _prepare(db)
+            version = _version(db) if read_only else _prepare(db)
         except sqlite3.Error as error:
             db.close()
             raise JournalError(
@@ -127,7 +141,7 @@ def _prepare(db: sqlite3.Connection) -> int:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("BEGIN IMMEDIATE")
-    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    version = _version(db)
     if version == 0:
         for statement in SCHEMA.split(";"):
             db.execute(statement)
@@ -137,3 +151,13 @@ def _prepare(db: sqlite3.Connection) -> int:
             db.execute(statement)
     db.execute("COMMIT")
     return version
+
+
+def _read_only(file: Path) -> str:
+    """https://www.sqlite.org/uri.html: what follows "file://" has to begin with a slash."""
+    name = quote(os.fsencode(file.absolute().as_posix()), safe="/:")
+    return f"file://{'' if name.startswith('/') else '/'}{name}?mode=ro"
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])

@@ -23,6 +23,8 @@ _RENAME_NOREPLACE = 1  # linux/fs.h
 _RENAME_EXCL = 4  # macOS sys/stdio.h
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
 
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
 Rename = Callable[[Path, Path], None]
 
 
@@ -89,33 +91,45 @@ def copy_verified(source: Path, target: Path) -> None:
     Keeps times, permissions and extended attributes where the file system has them. Raises
     `OSError` (`EIO` when what was read back differs) and then leaves no `target` behind.
     """
-    nofollow = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    reader = os.open(source, os.O_RDONLY | nofollow)
+    reader = os.open(source, os.O_RDONLY | _NOFOLLOW)
     with os.fdopen(reader, "rb") as original:
-        writer = os.open(target, os.O_RDWR | os.O_CREAT | os.O_EXCL | nofollow, 0o600)
+        writer = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW, 0o600)
         try:
-            with os.fdopen(writer, "w+b") as copy:
-                _copy_and_compare(original, copy, target)
-            with suppress(PermissionError, NotImplementedError):  # FAT keeps no permissions
-                shutil.copystat(source, target, follow_symlinks=False)
+            with os.fdopen(writer, "wb") as copy:
+                digest = _copy(original, copy)
+            if _digest_on_disk(target) != digest:
+                raise OSError(errno.EIO, "the copy differs from the photo", str(target))
+            keep_properties(source, target)
         except BaseException:
             target.unlink(missing_ok=True)
             raise
 
 
-def _copy_and_compare(original: io.BufferedReader, copy: io.BufferedRandom, target: Path) -> None:
+def keep_properties(source: Path, target: Path) -> None:
+    """Give `target` the times, permissions and extended attributes of `source`."""
+    with suppress(PermissionError, NotImplementedError):  # FAT keeps no permissions
+        shutil.copystat(source, target, follow_symlinks=False)
+
+
+def _copy(original: io.BufferedReader, copy: io.BufferedWriter) -> bytes:
+    """Returns the digest of what was read."""
     digest = hashlib.sha256()
     while chunk := original.read(CHUNK):
         digest.update(chunk)
         copy.write(chunk)
     copy.flush()
-    descriptor = copy.fileno()
-    os.fsync(descriptor)
-    if hasattr(os, "posix_fadvise"):  # read back from the disk, not from memory
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-    copy.seek(0)
-    if hashlib.file_digest(copy, "sha256").digest() != digest.digest():
-        raise OSError(errno.EIO, "the copy differs from the photo", str(target))
+    os.fsync(copy.fileno())
+    return digest.digest()
+
+
+def _digest_on_disk(file: Path) -> bytes:
+    """Of the file opened anew: network shares report errors when it is closed, and some file
+    systems give to the handle that wrote it something else than to others.
+    """
+    with os.fdopen(os.open(file, os.O_RDONLY | _NOFOLLOW), "rb") as stream:
+        if hasattr(os, "posix_fadvise"):  # read from the disk, not from memory
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def same_bytes(one: Path, other: Path) -> bool:
@@ -130,15 +144,22 @@ def same_bytes(one: Path, other: Path) -> bool:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a power cut, where the system can (not on Windows)."""
+    """Make the names in `folder` survive a power cut, where the system can (not on Windows).
+
+    Network shares may refuse; the journal then decides at the next start. Raises `OSError` where
+    the disk fails or is gone: then nothing that is there can be relied on.
+    """
     if sys.platform == "win32":
         return
-    with suppress(OSError):  # network shares may refuse; the journal then decides at the next start
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED | {errno.EACCES, errno.EBADF, errno.EISDIR}:
+            raise
 
 
 def being_written(path: Path) -> bool:

@@ -6,29 +6,29 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as TooLateError
 from pathlib import Path
 from typing import Literal
 
 from trayapp import assembly, catalog
-from trayapp.clock import process_start
+from trayapp.clock import SYSTEM_CLOCK, Clock, process_start
 from trayapp.database import Database
 from trayapp.engine import EngineError
-from trayapp.filing import Filing, UndoError
+from trayapp.errors import describe
+from trayapp.filing import Filing
 from trayapp.inbox import Inbox
 from trayapp.journal import Journal
 from trayapp.notes import Notes
 from trayapp.owner import Owner
 from trayapp.paths import Paths
 from trayapp.pause import Pause
-from trayapp.photo import BeartrayError, Entry, Verdict
+from trayapp.photo import BeartrayError, Verdict
 from trayapp.settings import Settings
 from trayapp.settings_file import SettingsFile
 from trayapp.tell import Gather, Notice, Trouble
 from trayapp.unsure import Unsure
-from trayapp.watch import Seen
 
 logger = logging.getLogger(__name__)
 
@@ -54,29 +54,32 @@ class Live:
         show: Callable[[Notice], None] = lambda _: None,
         changed: Callable[[], None] = lambda: None,
         set_at_login: Callable[[bool], None] = lambda _: None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._paths, self._folder = paths, folder
+        self._paths, self._folder, self._clock = paths, folder, clock
         self._changed, self._set_at_login = changed, set_at_login
         self.settings_file = SettingsFile(paths.settings_file)
         self._owner = Owner(paths.private)
         self._database = Database(paths.journal_file)
-        self.journal = Journal(self._database, self._owner.name)
-        self.notes = Notes(self._database)
+        self.journal = Journal(self._database, self._owner.name, clock.wall)
+        self.notes = Notes(self._database, clock.wall)
         self.filing = Filing(self.journal, self._owner.is_gone)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._undoing = threading.Lock()
         self._settings = self.settings_file.current
         self._engine = catalog.start_engine(self._settings.model, paths)
-        self._assembly = assembly.Assembly(paths, self.filing, self.notes, show)
+        self._assembly = assembly.Assembly(paths, self.filing, self.notes, show, clock)
         self.pipeline = self._assembly.pipeline(self.root, self._settings, self._engine)
         self.inbox = self._build_inbox(process_start())
-        self.pausing = Pause(paths.private / "paused-until", self.settings_file, self.pipeline)
+        note = paths.private / "paused-until"
+        self.pausing = Pause(note, self.settings_file, self.pipeline, clock.wall)
         self._next_recovery = 0.0
         self._last_change = 0.0
         self._told_of_settings = False
         self._shown: object = None
         self._told_problem: str | None = None
+        self._stumbled_over: str | None = None
 
     @property
     def settings(self) -> Settings:
@@ -105,10 +108,9 @@ class Live:
             while not self._stopping.is_set():
                 try:
                     self._turn()
+                    self._stumbled_over = None
                 except Exception as error:
-                    logger.exception("this should not happen; going on")
-                    self.pipeline.gather.add(Trouble(f"internal error: {error}"), time.monotonic())
-                    self._stopping.wait(TICK_SECONDS)
+                    self._stumble(error)
         finally:
             self._close()
 
@@ -171,24 +173,18 @@ class Live:
         """Sort the photos that were there when the folder was chosen."""
         self._do(self._sort_existing)
 
-    def undo(self, entries: list[Entry]) -> list[Entry]:
+    def undo(self, ids: Iterable[int]) -> None:
         """Take entries back, newest first; `UndoError` for what cannot be, after all the rest."""
-        undone, refused = [], []
-        with self._undoing:  # two clicks one after the other
-            for entry in sorted(entries, key=lambda entry: entry.id, reverse=True):
-                try:
-                    undone.append(self.filing.undo(self.journal.entry(entry.id)))
-                except UndoError as error:
-                    refused.append(error)
-        self._changed()
-        if refused:
-            more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
-            raise UndoError(f"{refused[0]}{more}")
-        return undone
+        try:
+            with self._undoing:  # two clicks one after the other
+                self.filing.undo_all(ids)
+        finally:
+            self._changed()
 
     def _turn(self) -> None:
-        now = time.monotonic()
-        self._carry_out_commands()
+        now = self._clock.steady()
+        while not self._commands.empty():
+            self._commands.get()()
         known = self.settings_file.known
         if self.settings_file.follow():
             self._apply(self.settings_file.current)
@@ -200,9 +196,11 @@ class Live:
             self._next_recovery = now + RECOVER_SECONDS
             for entry in self.filing.recover():
                 logger.info("entry %s, left half-done, is now %s", entry.id, entry.state)
+        if not self.inbox.scanning and self.pipeline.intake.take_missed():
+            self.inbox.rescan(sidecars=True)
         # Without settings so far nobody knows which folder, nor whether to move or to copy.
         more = self.settings_file.known and self.inbox.tick(now)
-        self._tell_problem(now)
+        self._tell_problem()
         self.pipeline.step(0.0 if more else self._patience(now))
         self._tell_tray()
 
@@ -227,7 +225,7 @@ class Live:
     def _rebuild(self, chosen: bool) -> None:
         self.inbox.close()
         self._assembly.readjust(self.pipeline, self.root, self._settings, self._engine)
-        self.inbox = self._build_inbox(time.time(), chosen)
+        self.inbox = self._build_inbox(self._clock.wall(), chosen)
         self.unsure.forget_missing()
 
     def _build_inbox(self, since: float, chosen: bool = False) -> Inbox:
@@ -239,10 +237,6 @@ class Live:
         self._commands.put(command)
         self.pipeline.wake()
 
-    def _carry_out_commands(self) -> None:
-        while not self._commands.empty():
-            self._commands.get()()
-
     def _drop_own_folder(self) -> None:
         self._folder = None
 
@@ -250,29 +244,42 @@ class Live:
         try:
             self._set_at_login(wanted)
         except BeartrayError as error:
-            self.pipeline.gather.add(Trouble(str(error)), time.monotonic())
+            self._add_trouble(str(error))
 
     def _resume(self) -> None:
         self.pausing.end()
         self.inbox.rescan()
 
     def _sort_existing(self) -> None:
-        for path in self.notes.existing(self.root):
-            self.notes.forget(path)
-            self.pipeline.put(Seen(path))
+        self.notes.forget_existing(self.root)
+        self.inbox.rescan()
 
-    def _tell_problem(self, now: float) -> None:
+    def _stumble(self, error: Exception) -> None:
+        """Say it once, and go on; a journal on a full disk is no mistake of ours."""
+        if not isinstance(error, (BeartrayError, OSError)):
+            logger.exception("this should not happen; going on")
+        if self._stumbled_over != (message := describe(error)):
+            self._stumbled_over = message
+            self._add_trouble(message)
+        self._stopping.wait(TICK_SECONDS)
+
+    def _add_trouble(self, message: str) -> None:
+        self.pipeline.gather.add(Trouble(message), self._clock.steady())
+
+    def _tell_problem(self) -> None:
         problem = self.inbox.problem or self.settings_file.problem
         if problem and problem != self._told_problem:
-            self.pipeline.gather.add(Trouble(problem), now)
+            self._add_trouble(problem)
         self._told_problem = problem
 
     def _tell_tray(self) -> None:
         """Also of what other processes did (`beartray undo`), and of a new day's count."""
-        doing = (self.problem, self.state, self.pausing.until, self._settings, self.root)
-        before, self._shown = self._shown, (doing, self._database.version(), time.localtime()[:3])
+        doing = (self.problem, self.inbox.degraded, self.state, self.pausing.until, self.root)
+        today = time.localtime(self._clock.wall())[:3]
+        before = self._shown
+        self._shown = (doing, self._settings, self._database.version(), today)
         if self._shown != before:
-            self._last_change = time.monotonic()
+            self._last_change = self._clock.steady()
             self._changed()
 
     def _patience(self, now: float) -> float:

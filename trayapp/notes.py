@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, cast
 
@@ -13,6 +13,7 @@ from trayapp.database import Database, path_of, raw
 from trayapp.photo import Photo
 
 Outcome = Literal["existing", "filed", "unsure", "unreadable", "undone"]
+PAGE = 1000
 LEFT_ALONE = ("existing", "undone")
 _BELOW = "FROM notes WHERE outcome = {} AND path >= ? AND path < ?"
 _EXISTING, _UNSURE = _BELOW.format("'existing'"), _BELOW.format("'unsure'")
@@ -33,8 +34,9 @@ class Notes:
     def noted(self, photo: Photo) -> Outcome | None:
         """How this version of this photo was dealt with, None for a new one.
 
-        A known photo that was renamed since is still known: same file, its old name gone. One
-        that was to be left alone still is after it was edited.
+        A known photo that was renamed since is still known: same file, its old name gone (but not
+        where it is only on its way to that name). One that was to be left alone still is after it
+        was edited.
         """
         with self._database.reading() as db:
             rows = db.execute(
@@ -52,16 +54,65 @@ class Notes:
                 return cast(Outcome, outcome)
             return None
         for path, _, _, file_id, outcome in rows:
-            if file_id == photo.file_id and not os.path.lexists(path):
+            renamed = file_id == photo.file_id and not os.path.lexists(path)
+            if renamed and not self._is_awaited(path):
                 self.forget(path_of(path))
                 self.note([photo], outcome)
                 return cast(Outcome, outcome)
         return None
 
+    def _is_awaited(self, path: bytes) -> bool:
+        """Whether a row was begun that brings a photo there, or back there."""
+        query = (
+            "SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')"
+            " AND (destination = ? OR path = ?)"
+        )
+        with self._database.reading() as db:
+            return db.execute(query, (path, path)).fetchone() is not None
+
+    def filed_at(self, path: Path) -> Photo | None:
+        """The photo that was last filed to `path`, or tagged there, and is not known to be gone."""
+        query = "SELECT size, mtime_ns, file_id FROM notes WHERE path = ? AND outcome = 'filed'"
+        with self._database.reading() as db:
+            row = db.execute(query, (raw(path),)).fetchone()
+        return Photo(path, *row) if row else None
+
     def forget(self, path: Path) -> None:
         """The file at `path` is gone: whatever comes there next is new."""
         with self._database.writing() as db:
             drop_note(db, path)
+
+    def forget_vanished(
+        self, root: Path, outcome: Literal["existing", "unsure"], *, unless_all: bool = False
+    ) -> None:
+        """Forget the photos in `root` (and below) of that outcome that are no longer there."""
+        found, gone = 0, list[bytes]()
+        for path in self._pages(root, outcome):
+            found += 1
+            if not os.path.lexists(path):
+                gone.append(path)
+        if unless_all and len(gone) == found:
+            return
+        with self._database.writing() as db:
+            db.executemany("DELETE FROM notes WHERE path = ?", ((path,) for path in gone))
+
+    def _pages(self, root: Path, outcome: str) -> Iterator[bytes]:
+        """Paths of that outcome, some at a time: there may be 100,000 of them."""
+        below = _EXISTING if outcome == "existing" else _UNSURE
+        query = f"SELECT path {below} ORDER BY path LIMIT {PAGE}"
+        low, high = _below(root)
+        while True:
+            with self._database.reading() as db:
+                page = [path for (path,) in db.execute(query, (low, high)).fetchall()]
+            yield from page
+            if len(page) < PAGE:
+                return
+            low = page[-1] + b"\0"
+
+    def forget_existing(self, root: Path) -> None:
+        """The photos that were left alone in `root` (and below) are as new."""
+        with self._database.writing() as db:
+            db.execute(f"DELETE {_EXISTING}", _below(root))
 
     def existing(self, root: Path) -> list[Path]:
         """Photos that were in `root` (and below) when it was chosen, still left alone."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 from trayapp import settings
@@ -20,17 +20,24 @@ class Pause:
 
     `until` is when the pause ends, in seconds since the epoch; None: when someone ends it. What
     cannot be written or read is logged: the pause then holds all the same, as long as it can.
-    Everything but `remaining` is for the thread that works the pipeline.
+    `now` is the time of day. Everything but `remaining` is for the thread that works the pipeline.
     """
 
-    def __init__(self, file: Path, settings_file: SettingsFile, pipeline: Pipeline) -> None:
+    def __init__(
+        self,
+        file: Path,
+        settings_file: SettingsFile,
+        pipeline: Pipeline,
+        now: Callable[[], float],
+    ) -> None:
         self._file, self._settings_file, self._pipeline = file, settings_file, pipeline
+        self._now = now
         self.until: float | None = None
 
     @property
     def remaining(self) -> float | None:
         """Seconds until a pause for a time ends; the wall's clock goes on while a laptop sleeps."""
-        return None if (until := self.until) is None else max(0.0, until - time.time())
+        return None if (until := self.until) is None else max(0.0, until - self._now())
 
     def begin(self, until: float | None) -> None:
         """Until when is written down first: killed in between, it is no endless pause."""
@@ -62,7 +69,7 @@ class Pause:
         try:
             if settings.load(self._settings_file.file).startup.paused != paused:
                 self._settings_file.change("startup.paused", paused)
-        except SettingsError as error:
+        except (OSError, SettingsError) as error:
             logger.warning("%s", error)
 
     def _read(self) -> float | None:

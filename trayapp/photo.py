@@ -116,7 +116,7 @@ class Plan:
 class Entry:
     """A row of the journal. `time` in seconds since the epoch; `batch` groups what came at once.
 
-    `path` is where the photo was, `destination` where it is now (the sidecar, for a tag).
+    `path` is where the photo was, `destination` where it went (the sidecar, for a tag).
     """
 
     id: int
@@ -129,3 +129,9 @@ class Entry:
     action: Action
     state: State
     error: str | None = None
+
+    @property
+    def place(self) -> Path:
+        """Where the photo is: a tagged one stays where it was, one taken back is there again."""
+        filed = self.state == "done" and self.action != "tag"
+        return self.destination if filed else self.path

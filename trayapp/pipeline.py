@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-import queue
 import time
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from pathlib import Path
 from trayapp.database import JournalError
 from trayapp.decide import decide
 from trayapp.filing import Filing, GoneError
+from trayapp.intake import Intake
 from trayapp.notes import Notes
 from trayapp.photo import BeartrayError, Photo, Verdict
 from trayapp.settings import Sort
@@ -29,6 +28,7 @@ PATIENCE_SECONDS = 5.0  # an unreadable file that was written just now may still
 RETRY_SECONDS = 30.0  # a disk that was full, a folder that was read-only
 ENGINE_RETRY_SECONDS = 3.0
 BATCH_SECONDS = 2.0  # photos that follow each other sooner belong together
+MOST_TOLD = 5000  # problems that are remembered, so as not to be told twice
 IN_FLIGHT = 4  # photos per worker that wait at the engine, so that it never waits for us
 
 
@@ -64,7 +64,7 @@ class Pipeline:
         self.gather, self._show, self._now, self._wall = gather, show, now, wall
         self.paused = False
         self.problem: str | None = None  # what stands in the way of every photo
-        self._inbox: queue.SimpleQueue[Seen | Gone | _Judged | None] = queue.SimpleQueue()
+        self.intake = Intake[_Judged](settle)
         self._ready: deque[Photo] = deque()
         self._asked: dict[Path, Photo] = {}
         self._doubted: dict[Path, Photo] = {}  # unreadable once; may have been half-written
@@ -83,15 +83,16 @@ class Pipeline:
         return bool(self._ready or self._asked)
 
     def put(self, event: Seen | Gone) -> None:
-        self._inbox.put(event)
+        self.intake.put(event)
 
     def wake(self) -> None:
         """Make `step` return soon."""
-        self._inbox.put(None)
+        self.intake.add(None)
 
     def step(self, longest: float) -> None:
         """Wait for something to happen, `longest` seconds at most, and deal with it."""
-        self._receive(self._patience(longest))
+        for message in self.intake.receive(self._patience(longest)):
+            self._handle(message)
         if not self.paused:
             self._ready.extend(self.settle.ready(self._now(), self._room() - len(self._ready)))
             self._ask()
@@ -122,7 +123,8 @@ class Pipeline:
         self.problem = None
 
     def _patience(self, longest: float) -> float:
-        due = [time for time in (self.gather.due(), self._settle_due()) if time is not None]
+        told = self.gather.due(idle=not self.working)
+        due = [time for time in (told, self._settle_due()) if time is not None]
         return max(0.0, min([longest, *(time - self._now() for time in due)]))
 
     def _settle_due(self) -> float | None:
@@ -131,18 +133,7 @@ class Pipeline:
     def _room(self) -> int:
         return IN_FLIGHT * self.workers - len(self._asked)
 
-    def _receive(self, seconds: float) -> None:
-        """The first message may be waited for; what has gathered meanwhile comes along."""
-        try:
-            message = self._inbox.get(timeout=seconds) if seconds > 0 else self._inbox.get_nowait()
-            for _ in itertools.repeat(None, 200):
-                self._handle(message)
-                message = self._inbox.get_nowait()
-            self._handle(message)
-        except queue.Empty:
-            return
-
-    def _handle(self, message: Seen | Gone | _Judged | None) -> None:
+    def _handle(self, message: Seen | Gone | _Judged) -> None:
         try:
             if isinstance(message, Seen) and not self.paused:
                 self.settle.saw(message.path, self._now(), complete=message.complete)
@@ -177,7 +168,7 @@ class Pipeline:
             self._asked[photo.path] = photo
             future = self.submit(photo.path)
             future.add_done_callback(
-                lambda done, photo=photo: self._inbox.put(_Judged(photo, done))  # type: ignore[misc]
+                lambda done, photo=photo: self.intake.add(_Judged(photo, done))  # type: ignore[misc]
             )
 
     def _judge(self, judged: _Judged) -> None:
@@ -263,6 +254,10 @@ class Pipeline:
     def _trouble(self, path: Path, message: str) -> None:
         """Tell it once, however often it is tried again."""
         if self._told.get(path) != message:
+            if len(self._told) >= MOST_TOLD:  # a card of broken photos: keep what is tried again
+                self._told = {
+                    path: said for path, said in self._told.items() if path in self.settle
+                }
             self._told[path] = message
             logger.warning("%s", message)
             self.gather.add(Trouble(message, path), self._now())

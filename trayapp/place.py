@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import errno
 import os
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,13 @@ class Stand(enum.Enum):
     AFTER = "after"
 
 
+GRAIN_SECONDS = 2.0  # times on FAT are that coarse
+
+
+class UncertainError(OSError):
+    """The step is done, but the disk failed or went away before that was certain to last."""
+
+
 Arrived = Callable[[Step], None]
 
 
@@ -35,7 +43,8 @@ def carry_out(step: Step, arrived: Arrived) -> None:
 
     `arrived(step)` is called, and has to be durable when it returns, before a finished copy gets
     its name. Raises `ChangedError` when a file is not as the step says, `FileExistsError` when
-    the target's name is taken, and other `OSError`s; then the step stands as before.
+    the target's name is taken, and other `OSError`s; then the step stands as before (but after
+    `UncertainError`).
     """
     if step.kind == "move":
         _move(step, arrived)
@@ -43,7 +52,7 @@ def carry_out(step: Step, arrived: Arrived) -> None:
         _copy(step, arrived)
     elif step.kind == "remove":
         _remove(step)
-    elif step.kind == "write":
+    elif step.kind in ("write", "restore"):
         _write(step)
     else:
         _tag(step)
@@ -51,7 +60,7 @@ def carry_out(step: Step, arrived: Arrived) -> None:
 
 def stand(step: Step) -> Stand:
     """How far `step` got, from what lies on the disk now. Raises `OSError`."""
-    if step.kind in ("write", "tag"):
+    if step.kind in ("write", "restore", "tag"):
         now = _bytes_at(step)
         return Stand.AFTER if now == step.after else Stand.BEFORE
     target = look(step.target)
@@ -67,10 +76,19 @@ def stand(step: Step) -> Stand:
     return Stand.AFTER if gone else Stand.BETWEEN
 
 
-def tidy(step: Step) -> None:
-    """Remove the step's temporary file, if a crash left it. Raises `OSError`."""
+def tidy(step: Step, begun: float) -> None:
+    """Remove what a crash left of a step that was `begun` then (seconds since the epoch): its
+    temporary file, and the empty one that held its target's name. Raises `OSError`.
+    """
     if step.temporary is not None:
         step.temporary.unlink(missing_ok=True)
+    photo = step.kind in ("move", "copy") and step.photo is not None and step.photo.size
+    sidecar = step.kind == "write" and step.before is None and step.after
+    if photo or sidecar:
+        there = look(step.target)
+        held = there is not None and not there.size and there.mtime_ns / 1e9 > begun - GRAIN_SECONDS
+        if held and look(step.source) is not None:
+            step.target.unlink()
 
 
 def check(photo: Photo) -> None:
@@ -91,6 +109,7 @@ def _move(step: Step, arrived: Arrived) -> None:
     assert step.photo is not None
     if stand(step) is Stand.BETWEEN:
         _drop_source(step)
+        _sync_folder(step.source.parent)
         return
     _check(step.source, step.photo.looks_like)
     try:
@@ -101,7 +120,8 @@ def _move(step: Step, arrived: Arrived) -> None:
         _move_to_other_disk(step, step.photo, arrived)
     else:
         _check_moved(step)
-    disk.sync_folder(step.target.parent)
+    _sync_folder(step.target.parent)
+    _sync_folder(step.source.parent, missing_ok=True)  # or a power cut brings the old name back
 
 
 def _move_to_other_disk(step: Step, photo: Photo, arrived: Arrived) -> None:
@@ -112,14 +132,18 @@ def _move_to_other_disk(step: Step, photo: Photo, arrived: Arrived) -> None:
         _check(step.source, photo.looks_like)
         step.source.unlink()
     except (ChangedError, OSError):
-        step.target.unlink()
+        _discard(step.target)
         raise
 
 
 def _check_moved(step: Step) -> None:
     """A writer that came between the last look and the rename gets its file back."""
     assert step.photo is not None
-    if not Photo.at(step.target).looks_like(step.photo):
+    try:
+        moved = Photo.at(step.target)
+    except OSError as error:  # its disk was pulled out this moment
+        raise UncertainError(error.errno, error.strerror, str(step.target)) from None
+    if not moved.looks_like(step.photo):
         try:
             disk.rename_exclusively(step.target, step.source)
         except FileExistsError:  # the writer made a new file there: this one stays filed
@@ -139,7 +163,11 @@ def _copy(step: Step, arrived: Arrived) -> None:
     except BaseException:
         step.temporary.unlink(missing_ok=True)
         raise
-    disk.sync_folder(step.target.parent)
+    try:
+        disk.sync_folder(step.target.parent)
+    except OSError:  # the original is still there, and is not given up for such a copy
+        _discard(step.target)
+        raise
 
 
 def _drop_source(step: Step) -> None:
@@ -157,33 +185,65 @@ def _remove(step: Step) -> None:
     if not step.source.is_file() or not disk.same_bytes(step.source, step.target):
         raise ChangedError(f"{step.source} is no longer the same photo, so its copy was kept")
     step.target.unlink()
-    disk.sync_folder(step.target.parent)
+    _sync_folder(step.target.parent)
 
 
 def _write(step: Step) -> None:
     now = _bytes_at(step)
     if now == step.after:
         return
-    if now != step.before:
-        raise ChangedError(f"{step.target} has changed since; it was left alone")
+    _check_bytes(step)
     if step.after is None:
         step.target.unlink()
-        disk.sync_folder(step.target.parent)
+        _sync_folder(step.target.parent)
         return
     assert step.temporary is not None
     try:
         with step.temporary.open("xb") as stream:
             stream.write(step.after)
             stream.flush()
+            if now is not None:
+                _keep_properties(step, step.temporary)
             os.fsync(stream.fileno())
         if now is None:
             disk.rename_exclusively(step.temporary, step.target)
         else:
+            _check_bytes(step)  # writing took its time
             step.temporary.replace(step.target)
     except BaseException:
         step.temporary.unlink(missing_ok=True)
         raise
-    disk.sync_folder(step.target.parent)
+    _sync_folder(step.target.parent)
+
+
+def _check_bytes(step: Step) -> None:
+    if _bytes_at(step) != step.before:
+        raise ChangedError(f"{step.target} has changed since; it was left alone")
+
+
+def _keep_properties(step: Step, written: Path) -> None:
+    """Who may read a sidecar stays as it was; what takes tags back gives it its old time, too."""
+    disk.keep_properties(step.target, written)
+    old = step.arrived.mtime_ns if step.arrived and step.kind == "restore" else time.time_ns()
+    os.utime(written, ns=(old, old))
+
+
+def _discard(copy: Path) -> None:
+    """The step fails, and what it made goes again; unless its disk has gone with it."""
+    try:
+        copy.unlink()
+    except OSError as error:
+        raise UncertainError(error.errno, error.strerror, str(copy)) from None
+
+
+def _sync_folder(folder: Path, missing_ok: bool = False) -> None:
+    """After a step that is done; a folder that it emptied may have been removed since."""
+    try:
+        disk.sync_folder(folder)
+    except OSError as error:
+        if missing_ok and error.errno == errno.ENOENT:
+            return
+        raise UncertainError(error.errno, error.strerror, str(folder)) from None
 
 
 def _tag(step: Step) -> None:
@@ -206,16 +266,19 @@ def _is_ours(target: Photo, step: Step) -> bool:
         return False
     if any(target.file_id == photo.file_id for photo in expected):
         return True
-    return look(step.source) is None or disk.same_bytes(step.source, step.target)
+    source = look(step.source)
+    if source is None or step.photo is None or not source.looks_like(step.photo):
+        return True  # what lies at the source, if anything, is another file
+    return disk.same_bytes(step.source, step.target)
 
 
 def _bytes_at(step: Step) -> bytes | None:
     if step.kind == "tag":
         return tags.read_system_tags(step.target)
     try:
-        return step.target.read_bytes()
-    except FileNotFoundError:
-        return None
+        return tags.read_sidecar(step.target)
+    except tags.TagError as error:
+        raise ChangedError(f"{step.target}: {error}") from None
 
 
 def _is_other_disk(error: OSError) -> bool:

@@ -42,21 +42,23 @@ class SettingsFile:
             return False  # nothing tells that the file was closed; half of one would be read
         from watchdog.observers.inotify import InotifyObserver
 
-        observer = InotifyObserver()
         try:
-            observer.schedule(_Handler(self.file, wake), str(self.file.parent))
-            observer.start()
+            self._observer = InotifyObserver()
+            self._observer.schedule(_Handler(self.file, wake), str(self.file.parent))
+            self._observer.start()
         except OSError as error:  # the folder is away, or the system's watches are used up
             logger.info("%s is looked at every second instead: %s", self.file, error)
+            self.close()
             return False
-        self._observer = observer
         return True
 
     def close(self) -> None:
         """No longer watch the file."""
         if self._observer is not None:
             self._observer.stop()
-            self._observer.join(5)
+            if self._observer.ident is not None:  # it could be started
+                self._observer.join(5)
+            self._observer = None
 
     def follow(self) -> bool:
         """Read the file again if it is another version; true when the settings changed."""

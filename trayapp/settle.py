@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from trayapp.photo import Photo
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 5.0  # a network share that does not answer, a folder that may not be read just now
 
 Look = Callable[[Path], Photo | None]
 
@@ -23,8 +28,8 @@ class Settle:
     """Candidates by path. One is ready when it was `quiet` seconds without a change, or at once
     when the system said that it was closed; never while somebody still writes it.
 
-    `look` tells what lies at a path now (None: nothing that is a photo), `being_written` whether
-    somebody has it open for writing.
+    `look` tells what lies at a path now (None: nothing that is a photo; `OSError`: it cannot tell
+    now), `being_written` whether somebody has it open for writing.
     """
 
     def __init__(self, quiet: float, look: Look, being_written: Callable[[Path], bool]) -> None:
@@ -36,6 +41,9 @@ class Settle:
 
     def __len__(self) -> int:
         return len(self._candidates)
+
+    def __contains__(self, path: Path) -> bool:
+        return path in self._candidates
 
     def saw(self, path: Path, now: float, *, complete: bool) -> None:
         """Something happened to `path`; `complete` when it was closed or moved in whole."""
@@ -75,7 +83,12 @@ class Settle:
         return found
 
     def _look_again(self, path: Path, candidate: _Candidate, now: float) -> Photo | None:
-        photo = self._look(path)
+        try:
+            photo = self._look(path)
+        except OSError as error:
+            logger.info("%s cannot be looked at now: %s", path, error)
+            self._put(path, _Candidate(now + RETRY_SECONDS, candidate.seen), True)
+            return None
         if photo is None:
             self.forget(path)
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -14,8 +14,9 @@ from trayapp import tags
 from trayapp.disk import being_written
 from trayapp.photo import BeartrayError, Entry, NotAPhotoError, Photo, Plan
 
-Kind = Literal["move", "copy", "remove", "write", "tag"]
+Kind = Literal["move", "copy", "remove", "write", "restore", "tag"]
 
+_TEMPORARY = (".beartray-", ".part")
 NAME_BYTES = 255 - len(".xmp")  # the longest file name on common file systems, with a sidecar
 
 
@@ -29,9 +30,11 @@ class Step:
 
     move: `source` to `target`; copy: a second one at `target`; remove: the copy at `target`,
     while `source` still holds the same bytes; write: the sidecar at `target` from the bytes
-    `before` to `after` (None: no file); tag: the system's tags of `target` likewise.
+    `before` to `after` (None: no file); restore: the same back again, with the time it had; tag:
+    the system's tags of `target` likewise.
     `photo` is the file as it was before the step. `arrived` is what lies at `target` where that
-    is another file than `photo`: a copy, on this disk or on another.
+    is another file than `photo`: a copy, on this disk or on another, or the sidecar as it was
+    before it was first written to.
     """
 
     kind: Kind
@@ -97,14 +100,29 @@ def undo_steps(entry: Entry, steps: Sequence[Step]) -> Iterator[Step]:
     if filed is None or not photo.looks_like(filed):
         raise ChangedError(f"{there} has changed since")
     moves = [(there, back, photo)]
+    beside = sidecars(there)
     moves += [
         (path, back.with_name(_companion_name(path.name, there, back.name)), Photo.at(path))
-        for path in sidecars(there)
+        for path in beside
     ]
+    moves += _others_that_went_along(steps, {path.name.casefold() for path in beside})
     for source, target, photo in moves:
         if os.path.lexists(target):
             raise ChangedError(f"its old place {target} is taken")
         yield Step("move", source, target, photo)
+
+
+def _others_that_went_along(
+    steps: Sequence[Step], names: Set[str]
+) -> Iterator[tuple[Path, Path, Photo]]:
+    """Sidecars that by their `names` could be another photo's by now, one of the same stem."""
+    taken = set(names)  # a second one may have come late, after the first was taken away
+    for step in reversed(steps[1:]):
+        photo, filed = look(step.target), step.arrived or step.photo
+        same = photo is not None and filed is not None and photo.looks_like(filed)
+        if photo is not None and same and step.target.name.casefold() not in taken:
+            taken.add(step.target.name.casefold())
+            yield step.target, step.source, photo
 
 
 def follow_step(entry: Entry, sidecar: Path) -> Step:
@@ -121,10 +139,15 @@ def inverse(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 def prepare(step: Step) -> Step:
     """The step with a temporary name beside its target, for files that have to be copied."""
-    if step.kind not in ("move", "copy", "write"):
+    if step.kind in ("remove", "tag"):
         return step
-    name = f".beartray-{secrets.token_hex(8)}.part"
+    name = f"{_TEMPORARY[0]}{secrets.token_hex(8)}{_TEMPORARY[1]}"
     return replace(step, temporary=step.target.parent / name)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether `prepare` gives such names."""
+    return name.startswith(_TEMPORARY[0]) and name.endswith(_TEMPORARY[1])
 
 
 def look(path: Path) -> Photo | None:
@@ -144,12 +167,13 @@ def _tag_steps(plan: Plan) -> tuple[Step, ...]:
     sidecar = photo.with_name(tags.sidecar_name(photo.name))
     beside = [path for path in sidecars(photo) if path.name.casefold() == sidecar.name.casefold()]
     sidecar = beside[0] if beside else sidecar
-    before = sidecar.read_bytes() if beside else None
     try:
+        before = tags.read_sidecar(sidecar)
         after = tags.merge_xmp(before, plan.tags)
     except tags.TagError as error:
         raise tags.TagError(f"{sidecar}: {error}") from None
-    steps = [Step("write", photo, sidecar, plan.photo, before, after)]
+    there = Photo.at(sidecar) if before is not None else None
+    steps = [Step("write", photo, sidecar, plan.photo, before, after, arrived=there)]
     system = tags.read_system_tags(photo)
     added = tags.add_system_tags(system, plan.tags)
     if added is not None and added != system:
@@ -165,13 +189,22 @@ def _inverse(step: Step) -> Step:
         return Step("copy", step.source, step.target, Photo.at(step.source))
     if step.kind == "copy":
         return Step("remove", step.source, step.target, step.arrived)
-    return replace(step, before=step.after, after=step.before, temporary=None)
+    kind: Kind = "restore" if step.kind == "write" else "write" if step.kind == "restore" else "tag"
+    return replace(step, kind=kind, before=step.after, after=step.before, temporary=None)
 
 
 def _present(paths: Iterable[Path]) -> list[Path]:
-    """Those that are regular files, one for each file (x.xmp is X.XMP on some file systems)."""
-    found = {photo.file_id: path for path in paths if (photo := look(path))}
-    return sorted(found.values())
+    """Those that are regular files, one for each file.
+
+    Where x.xmp and x.XMP are the same file, the folder lists one of them (file ids need not tell:
+    exFAT through FUSE makes one up for every name that is asked for).
+    """
+    found = [path for path in paths if look(path)]
+    spellings = {path.name.casefold() for path in found}
+    if len(spellings) < len(found):
+        listed = set(found[0].parent.iterdir())
+        found = [path for path in found if path in listed]
+    return sorted(found)
 
 
 def _stem_is_shared(photo: Path) -> bool:

@@ -18,6 +18,7 @@ QUIET = {"each": 0.7, "digest": 30.0, "problems": 0.7, "off": 0.7}
 LONGEST = {"each": 60.0, "digest": 600.0, "problems": 60.0, "off": 60.0}
 
 
+SHOWN = 3  # problems in one notification
 NAME_LENGTH = 60  # characters of a photo's name; a name may have 255
 
 
@@ -65,45 +66,42 @@ class Gather:
 
     def __init__(self, mode: Mode) -> None:
         self.mode: Mode = mode
-        self._events: list[Event] = []
+        self._tally = _Tally()
         self._first = self._last = 0.0
 
     def add(self, event: Event, now: float) -> None:
-        if not self._events:
+        if not self._tally:
             self._first = now
         self._last = now
-        self._events.append(event)
+        self._tally.add(event)
 
-    def due(self) -> float | None:
-        """When to ask `notices` again, None when there is nothing to tell."""
-        if not self._events:
+    def due(self, idle: bool) -> float | None:
+        """When to ask `notices` again, None when there is nothing to tell.
+
+        `idle` when no more photos are on their way: while some are, the burst is not over.
+        """
+        if not self._tally:
             return None
-        return min(self._last + QUIET[self.mode], self._first + LONGEST[self.mode])
+        latest = self._first + LONGEST[self.mode]
+        return min(self._last + QUIET[self.mode], latest) if idle else latest
 
     def notices(self, now: float, idle: bool) -> list[Notice]:
-        """What to show now; `idle` when no more photos are on their way."""
-        due = self.due()
-        late = bool(self._events) and now >= self._first + LONGEST[self.mode]
-        if due is None or now < due or not (idle or late):
-            return []
-        return self.flush()
+        """What to show now."""
+        due = self.due(idle)
+        return [] if due is None or now < due else self.flush()
 
     def flush(self) -> list[Notice]:
         """What has gathered so far, over or not."""
-        events, self._events = self._events, []
-        return compose(events, self.mode)
+        tally, self._tally = self._tally, _Tally()
+        return tally.notices(self.mode)
 
 
 def compose(events: Sequence[Event], mode: Mode) -> list[Notice]:
     """The notices for what happened together: at most one for photos, and one for problems."""
-    if mode == "off":
-        return []
-    troubles = [event for event in events if isinstance(event, Trouble)]
-    photos = [event for event in events if not isinstance(event, Trouble)]
-    notices = [_trouble(troubles)] if troubles else []
-    if photos and mode != "problems":
-        notices.insert(0, _one(photos[0]) if len(photos) == 1 else _digest(photos))
-    return notices
+    tally = _Tally()
+    for event in events:
+        tally.add(event)
+    return tally.notices(mode)
 
 
 def percent(confidence: float | None) -> str:
@@ -138,39 +136,84 @@ def _one(event: Filed | Left) -> Notice:
         entry = event.entry
         verb = {"move": "filed", "copy": "copied", "tag": "tagged"}[entry.action]
         body = f"{shorten_middle(entry.path.name, NAME_LENGTH)} → {_outcome(entry)}"
-        return Notice(f"Photo {verb}", body, (entry.id,), show=entry.destination)
+        return Notice(f"Photo {verb}", body, (entry.id,), show=entry.place)
     best = max(event.verdict.scores, key=event.verdict.scores.__getitem__, default=None)
     guess = f" (best guess: {best}, {percent(event.verdict.confidence)})" if best else ""
     body = f"{shorten_middle(event.path.name, NAME_LENGTH)} stays where it is{guess}"
     return Notice("Photo not recognised", body, show=event.path)
 
 
-def _digest(events: Sequence[Filed | Left]) -> Notice:
-    filed = [event.entry for event in events if isinstance(event, Filed)]
-    left = len(events) - len(filed)
-    counts = Counter(entry.label or "unsure" for entry in filed)
-    parts = [f"{count} {label}" for label, count in counts.most_common()]
-    parts += [f"{left} not recognised"] if left else []
-    title = f"{len(filed)} photos filed" if len(filed) != 1 else "1 photo filed"
-    title = title if filed else f"{left} photos not recognised"
-    body = ", ".join(parts) if filed else "They stay where they are."
-    places = [entry.destination for entry in filed]
-    places = places or [event.path for event in events if isinstance(event, Left)]
-    return Notice(title, body, tuple(entry.id for entry in filed), show=_folder_of(places))
+class _Common:
+    """The folder that all of some files lie in; None on Windows when they are on several drives."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self._none = False
+
+    def add(self, place: Path) -> None:
+        if self._none:
+            return
+        try:
+            folder = self.folder or place.parent
+            self.folder = Path(os.path.commonpath([folder, place.parent]))
+        except ValueError:
+            self.folder, self._none = None, True
 
 
-def _folder_of(places: Sequence[Path]) -> Path | None:
-    """The folder that all of them lie in; None on Windows when they are on several drives."""
-    try:
-        return Path(os.path.commonpath([place.parent for place in places]))
-    except ValueError:
-        return None
+class _Tally:
+    """What is told of a burst, however long it is: numbers and names, not the photos."""
+
+    def __init__(self) -> None:
+        self._alone: Filed | Left | None = None  # the first, and at the end maybe the only one
+        self._labels = Counter[str]()
+        self._ids: list[int] = []
+        self._left = 0
+        self._filed_to, self._left_in = _Common(), _Common()
+        self._troubles: list[Trouble] = []
+        self._more_troubles = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._alone or self._troubles)
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, Trouble):
+            if len(self._troubles) < SHOWN:
+                self._troubles.append(event)
+            else:
+                self._more_troubles += 1
+            return
+        self._alone = self._alone or event
+        if isinstance(event, Filed):
+            self._labels[event.entry.label or "unsure"] += 1
+            self._ids.append(event.entry.id)
+            self._filed_to.add(event.entry.place)
+        else:
+            self._left += 1
+            self._left_in.add(event.path)
+
+    def notices(self, mode: Mode) -> list[Notice]:
+        if mode == "off":
+            return []
+        notices = [_trouble(self._troubles, self._more_troubles)] if self._troubles else []
+        if self._alone and mode != "problems":
+            only = len(self._ids) + self._left == 1
+            notices.insert(0, _one(self._alone) if only else self._digest())
+        return notices
+
+    def _digest(self) -> Notice:
+        if not self._ids:
+            title = f"{self._left} photos not recognised"
+            return Notice(title, "They stay where they are.", show=self._left_in.folder)
+        parts = [f"{count} {label}" for label, count in self._labels.most_common()]
+        parts += [f"{self._left} not recognised"] if self._left else []
+        title = f"{len(self._ids)} photos filed" if len(self._ids) != 1 else "1 photo filed"
+        return Notice(title, ", ".join(parts), tuple(self._ids), show=self._filed_to.folder)
 
 
-def _trouble(events: Sequence[Trouble]) -> Notice:
+def _trouble(events: Sequence[Trouble], more: int) -> Notice:
     if len(events) == 1:
         (only,) = events
         return Notice("Beartray needs you", only.message, problem=True, show=only.path)
-    shown = [event.message for event in events[:3]]
-    more = [f"… and {len(events) - 3} more; see `beartray status`"] if len(events) > 3 else []
-    return Notice(f"{len(events)} problems", "\n".join(shown + more), problem=True)
+    lines = [event.message for event in events]
+    lines += [f"… and {more} more; see `beartray status`"] if more else []
+    return Notice(f"{len(events) + more} problems", "\n".join(lines), problem=True)

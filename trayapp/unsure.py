@@ -40,9 +40,7 @@ class Unsure:
     def forget_missing(self) -> None:
         """Drop what went away while nobody watched; a folder that is away itself tells nothing."""
         if self.root.is_dir():
-            for photo in self.notes.unsure(self.root):
-                if not os.path.lexists(photo):
-                    self.notes.forget(photo)
+            self.notes.forget_vanished(self.root, "unsure")
 
     @property
     def _apart(self) -> bool:

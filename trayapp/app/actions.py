@@ -54,10 +54,10 @@ class TrayActions:
         self._live.change_folder(folder)
 
     def undo(self, *entries: int) -> None:
-        self._live.undo([self._live.journal.entry(id_) for id_ in entries])
+        self._live.undo(entries)
 
     def undo_batch(self, batch: int) -> None:
-        entries = self._live.journal.batch(batch)
+        entries = self._live.journal.of_batch(batch)
         if not entries:
             raise BeartrayError("these photos were taken back already; nothing was changed")
         self._live.undo(entries)

@@ -17,24 +17,33 @@ from trayapp.errors import explain
 from trayapp.live import Live
 from trayapp.paths import Paths
 from trayapp.tell import shorten_middle
+from trayapp.watch import POLL_SECONDS
 
 FOLDER = 40  # characters of the folder's path, so that the day's count stays in sight
 UNCHANGED_SECONDS = 2.0  # login items and model packages are not looked for with every photo
+COST_SHARE = 20  # 100,000 photos filed today take some milliseconds to count
 
 T = TypeVar("T")
 
 
 class Kept(Generic[T]):
-    """An answer that is asked for again once it is a little old, or after `forget`."""
+    """An answer that is asked for again once it is a little old, or after `forget`.
 
-    def __init__(self, ask: Callable[[], T]) -> None:
-        self._ask = ask
+    With no `seconds` it is kept for as long as makes up for what it cost.
+    """
+
+    def __init__(self, ask: Callable[[], T], seconds: float | None = UNCHANGED_SECONDS) -> None:
+        self._ask, self._seconds = ask, seconds
         self._known: tuple[float, T] | None = None
 
     def get(self) -> T:
         known = self._known
-        if known is None or time.monotonic() - known[0] > UNCHANGED_SECONDS:
-            known = self._known = (time.monotonic(), self._ask())
+        if known is None or time.monotonic() >= known[0]:
+            began = time.monotonic()
+            answer = self._ask()
+            now = time.monotonic()
+            fresh = COST_SHARE * (now - began) if self._seconds is None else self._seconds
+            known = self._known = (now + fresh, answer)
         return known[1]
 
     def forget(self) -> None:
@@ -49,22 +58,23 @@ class Face:
         self._live = live
         self.login = Kept(lambda: _item(login, place))
         self._models = Kept(lambda: tuple(catalog.installed(paths)))
+        self._today = Kept(lambda: live.journal.labels_filed(times.midnight()), None)
 
     def headline(self) -> str:
         live = self._live
         if not live.settings_file.known:
             return "Not watching: the settings file has a mistake"
-        doing = "Paused" if live.paused else "Watching"
+        how = f"Watching (every {POLL_SECONDS:g} s)" if live.inbox.degraded else "Watching"
+        doing = "Paused" if live.paused else how
         if (until := live.pausing.until) is not None:
             doing = f"Paused until {times.until_words(until, times.local_now())}"
-        count = live.journal.count_filed(times.midnight())
+        count = sum(self._today.get().values())
         return f"{doing} {_from_home(live.root)} · {count} filed today"
 
     def view(self) -> View:
         live, journal = self._live, self._live.journal
         newest = journal.filed(5)
         batch = Batch(newest[0].batch, journal.count_batch(newest[0].batch)) if newest else None
-        labels = journal.labels_filed(times.midnight())
         return View(
             state=live.state,
             headline=self.headline(),
@@ -75,7 +85,7 @@ class Face:
             undoable=newest[0] if newest else None,
             at_login=self.login.get().starts,
             problem=live.problem,
-            today=tuple((label or "unsure", count) for label, count in labels.items()),
+            today=tuple((label or "unsure", count) for label, count in self._today.get().items()),
             unsure=live.unsure.count(),
             batch=batch,
             action=live.settings.sort.action,

@@ -104,9 +104,7 @@ class Clicks:
             case PauseFor(seconds):
                 self._actions.pause(seconds)
             case ShowEntry(entry):
-                # A tag's destination is its sidecar; the person wants to see the photo.
-                here = entry.path if entry.action == "tag" else entry.destination
-                self._opener.show_file(here)
+                self._opener.show_file(entry.place)
             case UndoEntry(entry):
                 self._actions.undo(entry.id)
             case UndoBatch(batch):

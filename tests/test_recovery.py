@@ -1,0 +1,312 @@
+"""What a crash, a failing disk or a person's hand leaves half-done is settled; each was found by
+the simulator (tests/sim)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.books import Books, open_books, plan
+from tests.helpers import make_tree, read_tree
+from trayapp import disk
+from trayapp.filing import GoneError, HalfDoneError, PlaceError, UndoError
+from trayapp.photo import Entry, Photo
+from trayapp.settings import Sort
+from trayapp.steps import ChangedError, Step, inverse, prepare, steps_of
+
+PHOTO = {"a.jpg": "photo"}
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
+    ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
+)
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Iterator[Books]:
+    with open_books(tmp_path, is_gone=lambda name: name != "test") as opened:
+        yield opened
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    return make_tree(tmp_path / "inbox", PHOTO)
+
+
+@pytest.fixture
+def other_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every folder lay on a disk of its own."""
+
+    def refuse(source: Path, target: Path) -> None:
+        if source.parent != target.parent:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(source, target)
+
+    rename = disk.rename_exclusively
+    monkeypatch.setattr(disk, "rename_exclusively", refuse)
+
+
+def begun(books: Books, photo: Path, sort: Sort | None = None) -> tuple[Entry, tuple[Step, ...]]:
+    """A row that was begun by a process that has ended, with nothing done so far."""
+    wanted = plan(photo, sort)
+    steps = tuple(prepare(step) for step in next(steps_of(wanted)))
+    steps[0].target.parent.mkdir()
+    return books.journal.begin(wanted, steps, None), steps
+
+
+def fail_once(monkeypatch: pytest.MonkeyPatch, part: Any, name: str, number: int) -> None:
+    """The next call fails as a disk does; later ones work."""
+    real, left = getattr(part, name), [1]
+
+    def call(*arguments: Any) -> Any:
+        if left and left.pop():
+            raise OSError(number, os.strerror(number), str(arguments[0]))
+        return real(*arguments)
+
+    monkeypatch.setattr(part, name, call)
+
+
+def test_the_empty_file_that_held_the_photos_name_goes(books: Books, inbox: Path) -> None:
+    """On a share without hard links the name is taken first, then the photo is moved over it."""
+    _, steps = begun(books, inbox / "a.jpg")
+    steps[0].target.touch()
+    (settled,) = books.filing.recover()
+    assert settled.state == "failed"
+    assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {}}
+
+
+def test_an_empty_file_of_the_persons_own_stays(books: Books, inbox: Path) -> None:
+    _, steps = begun(books, inbox / "a.jpg")
+    steps[0].target.touch()
+    os.utime(steps[0].target, (1, 1))
+    books.filing.recover()
+    assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": ""}}
+
+
+def test_a_temporary_file_on_a_disk_that_was_away_goes_when_it_is_back(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    entry, steps = begun(books, inbox / "a.jpg", Sort(action="copy"))
+    assert steps[0].temporary is not None
+    steps[0].temporary.write_text("half a pho")
+    away = (inbox / "grizzly").rename(tmp_path / "away")
+    books.journal.fail(entry, "the disk went away")
+    books.filing.recover()
+    away.rename(inbox / "grizzly")
+    assert len(list((inbox / "grizzly").iterdir())) == 1
+    books.filing.recover()
+    assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {}}
+    assert books.journal.untidied() == []
+
+
+def test_a_photo_that_was_edited_before_its_row_was_closed_counts_as_filed(
+    books: Books, inbox: Path
+) -> None:
+    _, steps = begun(books, inbox / "a.jpg")
+    (inbox / "a.jpg").rename(steps[0].target)
+    steps[0].target.write_text("edited since")
+    (settled,) = books.filing.recover()
+    assert settled.state == "done"
+
+
+def test_another_photo_at_the_old_place_does_not_hide_that_the_first_was_filed(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    """Also where file ids tell nothing any more, as on a disk that was plugged in again."""
+    _, steps = begun(books, inbox / "a.jpg")
+    assert steps[0].photo is not None
+    (inbox / "a.jpg").rename(tmp_path / "moved")
+    steps[0].target.write_text("photo")
+    os.utime(steps[0].target, ns=(1, steps[0].photo.mtime_ns))
+    (inbox / "a.jpg").write_text("the next one")
+    (settled,) = books.filing.recover()
+    assert settled.state == "done"
+    assert read_tree(inbox) == {"a.jpg": "the next one", "grizzly": {"a.jpg": "photo"}}
+
+
+def test_sidecars_come_back_when_somebody_took_the_photo_away(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    make_tree(inbox, {"a.jpg.xmp": "stars"})
+    _, steps = begun(books, inbox / "a.jpg")
+    (inbox / "a.jpg").rename(tmp_path / "elsewhere.jpg")
+    (inbox / "a.jpg.xmp").rename(steps[1].target)
+    (settled,) = books.filing.recover()
+    assert settled.state == "failed"
+    assert read_tree(inbox)["a.jpg.xmp"] == "stars"
+
+
+def test_a_finished_undo_takes_its_folder_along_after_a_crash(books: Books, inbox: Path) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    back = Step("move", entry.destination, entry.path, Photo.at(entry.destination))
+    assert back.photo is not None
+    books.journal.begin_undo(entry, [prepare(back)], back.photo)
+    entry.destination.rename(entry.path)
+    (settled,) = books.filing.recover()
+    assert settled.state == "undone"
+    assert read_tree(inbox) == PHOTO
+
+
+def test_a_row_whose_end_could_not_be_written_is_closed_without_a_restart(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once(monkeypatch, books.journal, "finish", errno.ENOSPC)
+    with pytest.raises(PlaceError):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    (settled,) = books.filing.recover()
+    assert settled.state == "done"
+    assert read_tree(inbox) == {"grizzly": {"a.jpg": "photo"}}
+
+
+def test_a_photo_that_is_half_done_is_not_filed_a_second_time(books: Books, inbox: Path) -> None:
+    """On its way to another disk, or back, it lies in both places until the row is settled."""
+    wanted = plan(inbox / "a.jpg")
+    _, steps = begun(books, inbox / "a.jpg")
+    shutil.copy2(inbox / "a.jpg", steps[0].target)
+    with pytest.raises(GoneError):
+        books.filing.file(wanted, None)
+    assert read_tree(inbox) == {"grizzly": {"a.jpg": "photo"}}
+    assert [entry.state for entry in books.journal.history()] == ["done"]
+
+
+def test_a_photo_stays_when_its_copy_may_not_last(
+    books: Books, inbox: Path, other_disks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once(monkeypatch, disk, "sync_folder", errno.EIO)
+    with pytest.raises(PlaceError, match="the disk reports an error"):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    assert read_tree(inbox) == PHOTO
+
+
+def test_a_move_that_may_not_last_is_looked_at_again(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_once(monkeypatch, disk, "sync_folder", errno.EIO)
+    with pytest.raises(HalfDoneError, match="looks again soon"):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    assert [entry.state for entry in books.filing.recover()] == ["done"]
+
+
+def test_a_disk_that_is_pulled_out_right_after_the_move_is_looked_at_when_it_is_back(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = disk.rename_exclusively
+
+    def pull_out(source: Path, target: Path) -> None:
+        rename(source, target)
+        target.parent.rename(tmp_path / "away")
+
+    monkeypatch.setattr(disk, "rename_exclusively", pull_out)
+    with pytest.raises(HalfDoneError):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    (tmp_path / "away").rename(inbox / "grizzly")
+    assert [entry.state for entry in books.filing.recover()] == ["done"]
+
+
+def test_the_folder_that_a_photo_leaves_is_synced_too(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut brings the photo back to where it was, beside the filed one."""
+    synced: list[Path] = []
+    monkeypatch.setattr(disk, "sync_folder", synced.append)
+    books.filing.file(plan(inbox / "a.jpg"), None)
+    assert synced == [inbox / "grizzly", inbox]
+
+
+def test_a_late_sidecar_that_cannot_follow_does_not_stand_in_the_way_of_undo(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    (inbox / "a.jpg").rename(inbox / "elsewhere.jpg")
+    make_tree(inbox, {"a.jpg.xmp": "late"})
+    fail_once(monkeypatch, disk, "copy_verified", errno.EROFS)
+    with pytest.raises(PlaceError):
+        books.filing.follow(inbox / "a.jpg.xmp")
+    (inbox / "elsewhere.jpg").rename(inbox / "a.jpg")
+    assert books.filing.undo(books.journal.entry(entry.id)).state == "undone"
+
+
+def test_a_late_sidecar_in_a_folder_that_cannot_be_read_is_a_reason_not_an_error(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books.filing.file(plan(inbox / "a.jpg"), None)
+    make_tree(inbox, {"a.jpg.xmp": "late"})
+    fail_once(monkeypatch, Path, "exists", errno.EIO)
+    with pytest.raises(PlaceError, match="stays in place"):
+        books.filing.follow(inbox / "a.jpg.xmp")
+
+
+def test_a_photo_that_a_killed_process_had_begun_with_is_still_to_be_filed(
+    books: Books, inbox: Path
+) -> None:
+    """The row notes the file at the place where it goes; that is not a name it was renamed from."""
+    begun(books, inbox / "a.jpg")
+    assert books.notes.noted(Photo.at(inbox / "a.jpg")) is None
+
+
+def test_a_second_late_sidecar_comes_back_once(books: Books, inbox: Path, tmp_path: Path) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    for content in ("first", "second"):
+        make_tree(inbox, {"a.aae": content})
+        books.filing.follow(inbox / "a.aae")
+        if content == "first":
+            (inbox / "grizzly" / "a.aae").rename(tmp_path / "taken")
+    make_tree(inbox / "grizzly", {"a.png": "shares the stem"})
+    books.filing.undo(books.journal.entry(entry.id))
+    assert read_tree(inbox) == {**PHOTO, "a.aae": "second", "grizzly": {"a.png": "shares the stem"}}
+
+
+def test_what_a_program_writes_into_a_sidecar_meanwhile_is_not_written_over(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tree(inbox, {"a.jpg.xmp": XMP})
+
+    def write_meanwhile(*_: object) -> None:
+        (inbox / "a.jpg.xmp").write_text("stars given just now")
+
+    monkeypatch.setattr(disk, "keep_properties", write_meanwhile)
+    with pytest.raises(ChangedError):
+        books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
+    assert read_tree(inbox) == {**PHOTO, "a.jpg.xmp": "stars given just now"}
+
+
+def test_undoing_many_goes_on_after_one_that_is_half_done(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tree(inbox, {"b.jpg": "other"})
+    entries = [books.filing.file(plan(inbox / name), None) for name in ("a.jpg", "b.jpg")]
+    fail_once(monkeypatch, disk, "sync_folder", errno.EIO)
+    with pytest.raises(UndoError):
+        books.filing.undo_all(entry.id for entry in entries)
+    assert read_tree(inbox)["a.jpg"] == "photo"
+    assert books.journal.entry(entries[0].id).state == "undone"
+
+
+def test_a_photo_that_another_process_is_at_work_on_is_left_to_it(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    with open_books(tmp_path, owner="other", is_gone=lambda _: False) as other:
+        begun(other, inbox / "a.jpg")
+    held = open_books(tmp_path, is_gone=lambda _: False)
+    with held as mine, pytest.raises(PlaceError, match="being filed just now"):
+        mine.filing.file(plan(inbox / "a.jpg"), None)
+
+
+def test_tags_of_a_photo_that_was_taken_away_need_not_be_taken_back(
+    books: Books, inbox: Path
+) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
+    steps = [prepare(step) for step in place_back(books, entry)]
+    books.journal.begin_undo(entry, steps, Photo.at(inbox / "a.jpg"))
+    (inbox / "a.jpg").rename(inbox / "b.jpg")
+    (settled,) = books.filing.recover()
+    assert settled.state in ("undone", "done")
+
+
+def place_back(books: Books, entry: Entry) -> tuple[Step, ...]:
+    return inverse(books.journal.steps(entry, "do"))

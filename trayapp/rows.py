@@ -1,0 +1,122 @@
+"""How a row of the journal and its steps are written in SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from trayapp.database import JournalError, path_of, raw
+from trayapp.notes import drop_note
+from trayapp.photo import Entry, Photo, State
+from trayapp.steps import Step
+
+Phase = Literal["do", "undo", "back"]
+"""Filing it, taking it back, and going back on either half-way."""
+
+ENTRY = "SELECT id, time, batch, path, destination, label, confidence, action, state, error"
+_COLUMNS = """
+SELECT kind, source, target, size, mtime_ns, file_id, before, after, temporary,
+       arrived_size, arrived_mtime_ns, arrived_file_id
+"""
+STEPS = f"{_COLUMNS} FROM steps WHERE (entry, phase) = (?, ?) ORDER BY position"
+UNTIDIED = f"""
+{_COLUMNS}, time FROM steps JOIN entries ON id = entry
+WHERE temporary IS NOT NULL AND state NOT IN ('begun', 'undoing') LIMIT 1000
+"""
+
+
+def places(entry: Entry) -> list[bytes]:
+    """Where a photo lies once the entry is done."""
+    source, target = raw(entry.path), raw(entry.destination)
+    return {"move": [target], "copy": [source, target], "tag": [source]}[entry.action]
+
+
+def drop_places(db: sqlite3.Connection, entry: Entry) -> None:
+    for place in places(entry):
+        drop_note(db, path_of(place))
+
+
+def write_steps(db: sqlite3.Connection, entry: int, phase: Phase, steps: Sequence[Step]) -> None:
+    """The steps of a phase, in place of those of an attempt before; those of "back" add up."""
+    if phase == "back":
+        first = _next_back(db, entry)
+    else:
+        first = 0
+        set_aside(db, entry, phase)
+        db.execute("DELETE FROM steps WHERE (entry, phase) = (?, ?)", (entry, phase))
+    for position, step in enumerate(steps, first):
+        write_step(db, entry, phase, position, step)
+
+
+def set_aside(db: sqlite3.Connection, entry: int, phase: Phase) -> None:
+    """Steps that came to nothing; only what they may have left behind is remembered."""
+    _move_to_back(db, entry, "phase = ? AND temporary IS NOT NULL", phase)
+
+
+def withdraw(db: sqlite3.Connection, entry: int, position: int) -> None:
+    """One step that came to nothing."""
+    _move_to_back(db, entry, "phase = 'do' AND position = ?", position)
+
+
+def _move_to_back(db: sqlite3.Connection, entry: int, which: str, value: object) -> None:
+    query = f"UPDATE steps SET phase = 'back', position = position + ? WHERE entry = ? AND {which}"
+    db.execute(query, (_next_back(db, entry), entry, value))
+
+
+def _next_back(db: sqlite3.Connection, entry: int) -> int:
+    query = "SELECT coalesce(max(position) + 1, 0) FROM steps WHERE (entry, phase) = (?, 'back')"
+    return int(db.execute(query, (entry,)).fetchone()[0])
+
+
+def write_step(db: sqlite3.Connection, entry: int, phase: Phase, position: int, step: Step) -> None:
+    values = (
+        *(entry, phase, position, step.kind, raw(step.source), raw(step.target)),
+        *photo_columns(step.photo),
+        *(step.before, step.after, raw(step.temporary) if step.temporary else None),
+        *photo_columns(step.arrived),
+    )
+    db.execute(f"INSERT INTO steps VALUES ({', '.join('?' * len(values))})", values)
+
+
+def drop_temporaries(db: sqlite3.Connection, entry: Entry, phase: Phase) -> None:
+    """The steps are done: what they needed on the way is certainly gone."""
+    query = "UPDATE steps SET temporary = NULL WHERE (entry, phase) = (?, ?)"
+    db.execute(query, (entry.id, phase))
+
+
+def set_state(db: sqlite3.Connection, entry: Entry, state: State, error: str | None) -> None:
+    db.execute("UPDATE entries SET state = ?, error = ? WHERE id = ?", (state, error, entry.id))
+
+
+def entry(db: sqlite3.Connection, id_: int) -> Entry:
+    row = db.execute(f"{ENTRY} FROM entries WHERE id = ?", (id_,)).fetchone()
+    if row is None:
+        raise JournalError(f"there is no entry {id_} in the history; see `beartray history`")
+    return entry_of(row)
+
+
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    id_, time_, batch, path, destination, label, confidence, action, state, error = row
+    return Entry(
+        *(id_, time_, batch, path_of(path), path_of(destination)),
+        *(label, confidence, action, state, error),
+    )
+
+
+def photo_columns(photo: Photo | None) -> tuple[object, ...]:
+    return (None, None, None) if photo is None else (photo.size, photo.mtime_ns, photo.file_id)
+
+
+def step(row: tuple[Any, ...]) -> Step:
+    source, target = path_of(row[1]), path_of(row[2])
+    return Step(
+        kind=row[0],
+        source=source,
+        target=target,
+        photo=None if row[3] is None else Photo(source, *row[3:6]),
+        before=row[6],
+        after=row[7],
+        temporary=None if row[8] is None else path_of(row[8]),
+        arrived=None if row[9] is None else Photo(target, *row[9:12]),
+    )
