@@ -9,12 +9,21 @@ import tempfile
 from pathlib import Path
 
 
+def make_private(folder: Path) -> None:
+    """Make `folder` and what is missing above it for this user alone, whatever the umask says;
+    what is there stays as it is. Raises `OSError`.
+    """
+    for path in (*reversed(folder.parents), folder):
+        if not path.exists():
+            path.mkdir(mode=0o700, exist_ok=True)
+
+
 def write_atomically(path: Path, content: bytes, mode: int) -> None:
     """Replace `path` as a whole, so that nobody reads half of it. Raises `OSError`.
 
     The folder is made if it is missing; `mode` are the file's permissions.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

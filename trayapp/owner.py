@@ -9,6 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from trayapp.files import make_private
+
 SWEEP_SECONDS = 60.0
 
 
@@ -20,27 +22,21 @@ class Owner:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         self.name = secrets.token_hex(8)
         self._folder = folder
         self._sweep()
-        self._lock = FileLock(self._file(self.name), thread_local=False)  # closed on another thread
+        # Not per thread: it is closed on another one.
+        self._lock = FileLock(self._file(self.name), mode=0o600, thread_local=False)
         self._lock.acquire(timeout=0)
 
     def is_gone(self, name: str) -> bool:
         """Whether the process that called itself `name` has ended."""
         if name == self.name:
             return False
-        file = self._file(name)
-        if not file.exists():
-            return True
-        lock = FileLock(file)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        if is_at_work(self._folder, name):
             return False
-        lock.release()
-        file.unlink(missing_ok=True)
+        self._file(name).unlink(missing_ok=True)
         return True
 
     def _sweep(self) -> None:
@@ -56,4 +52,22 @@ class Owner:
             self._file(self.name).unlink(missing_ok=True)
 
     def _file(self, name: str) -> Path:
-        return self._folder / f"owner-{name}.lock"
+        return _lock_file(self._folder, name)
+
+
+def is_at_work(folder: Path, name: str) -> bool:
+    """Whether the process that calls itself `name` still runs; leaves its lock in `folder`."""
+    file = _lock_file(folder, name)
+    if not file.exists():
+        return False
+    lock = FileLock(file)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _lock_file(folder: Path, name: str) -> Path:
+    return folder / f"owner-{name}.lock"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 import queue
 import signal
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 from trayapp import settings
 from trayapp.app.actions import TrayActions
 from trayapp.app.face import Face
+from trayapp.app.log import log_to
 from trayapp.app.signals import on_signals
 from trayapp.desktop import Desktop, NoTrayError, choose_desktop
 from trayapp.desktop.control import (
@@ -26,6 +26,7 @@ from trayapp.desktop.control import (
 from trayapp.desktop.login import Login
 from trayapp.desktop.tray import Tray
 from trayapp.errors import explain
+from trayapp.files import make_private
 from trayapp.live import Live
 from trayapp.paths import Paths
 from trayapp.photo import BeartrayError
@@ -200,7 +201,7 @@ def run(
     Raises `AlreadyRunningError` when it runs already (and tells that one to show itself), and
     other `BeartrayError`s when it cannot start.
     """
-    paths.private.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private(paths.private)
     instance = SingleInstance(paths.private / "running.lock")
     desktop = choose_desktop(environ)
     try:
@@ -219,19 +220,6 @@ def run(
 def login_of(desktop: Desktop, paths: Paths, environ: Mapping[str, str]) -> Login:
     """The login item of this Beartray."""
     return Login(desktop.autostart, paths.private / "had-login-item", environ)
-
-
-def log_to(file: Path) -> None:
-    """Keep the last few megabytes of what happened, for this user only."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handler = logging.handlers.RotatingFileHandler(
-        file, maxBytes=1_000_000, backupCount=2, encoding="utf-8", errors="backslashreplace"
-    )
-    file.chmod(0o600)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
 
 
 def _hand_over(desktop: Desktop, paths: Paths) -> str:

@@ -75,7 +75,7 @@ class SingleInstance:
     def __init__(self, lock_path: Path) -> None:
         self._path = lock_path
         # Not per thread: the lock is taken on the main thread and may be given back on another.
-        self._lock = FileLock(lock_path, timeout=0, thread_local=False)
+        self._lock = FileLock(lock_path, timeout=0, mode=0o600, thread_local=False)
 
     def acquire(self) -> bool:
         """Whether this is the only one now; raises `BeartrayError` when no lock can be made."""
