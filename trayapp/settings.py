@@ -18,6 +18,8 @@ from trayapp.files import write_atomically
 from trayapp.photo import Action, BeartrayError
 
 TEMPLATE_FIELDS = ("label", "year", "month", "day")
+_NOT_TOML = (ValueError, RecursionError)  # also numbers of 5,000 digits, and brackets that deep
+_SHOWN = 100  # characters of a value in a message
 
 
 class SettingsError(BeartrayError):
@@ -89,13 +91,15 @@ def parse(text: str, name: str) -> Settings:
     """
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except _NOT_TOML as error:
         raise SettingsError(f"{name}: not valid TOML: {error}") from None
     hints = get_type_hints(Settings)
     sections: dict[str, Any] = {}
     for key, values in found.items():
         if key not in hints:
-            raise SettingsError(f"{name}: {key}: no such section; {_allowed_keys(key, hints)}")
+            raise SettingsError(
+                f"{name}: {_plain(key)}: no such section; {_allowed_keys(key, hints)}"
+            )
         sections[key] = _section(hints[key], values, f"{name}: {key}")
     settings = Settings(**sections)
     _check_folder(settings.folder.path, f"{name}: folder.path")
@@ -147,7 +151,7 @@ def value_from_text(key: str, text: str, file: Path) -> object:
             value = tomllib.loads(f"x = {candidate}")["x"]
             msgspec.convert(value, kind)
             return value
-        except (tomllib.TOMLDecodeError, msgspec.ValidationError):
+        except (*_NOT_TOML, msgspec.ValidationError):
             continue
     raise SettingsError(f"{file}: {key}: found {text!r}; allowed: {_allowed(kind)}")
 
@@ -165,17 +169,19 @@ def as_dict(settings: Settings) -> dict[str, dict[str, object]]:
 
 def _section(kind: type[Struct], values: object, where: str) -> Struct:
     if not isinstance(values, Mapping):
-        raise SettingsError(f"{where}: found {values!r}; allowed: a section with keys")
+        raise SettingsError(f"{where}: found {_found(values)}; allowed: a section with keys")
     hints = get_type_hints(kind, include_extras=True)
     good = {}
     for key, value in values.items():
         if key not in hints:
-            raise SettingsError(f"{where}.{key}: no such key; {_allowed_keys(key, hints)}")
+            raise SettingsError(f"{where}.{_plain(key)}: no such key; {_allowed_keys(key, hints)}")
         try:
             good[key] = msgspec.convert(value, hints[key])
         except msgspec.ValidationError:
             allowed = _allowed(hints[key])
-            raise SettingsError(f"{where}.{key}: found {value!r}; allowed: {allowed}") from None
+            raise SettingsError(
+                f"{where}.{key}: found {_found(value)}; allowed: {allowed}"
+            ) from None
     return kind(**good)
 
 
@@ -186,13 +192,13 @@ def _check_folder(path: str, where: str) -> None:
     except RuntimeError:  # ~nobody
         good = False
     if not good:
-        raise SettingsError(f"{where}: found {path!r}; allowed: a full path, or one from ~")
+        raise SettingsError(f"{where}: found {_found(path)}; allowed: a full path, or one from ~")
 
 
 def _check_template(template: str, where: str) -> None:
     """A template stays below the destination and uses only the known fields."""
     allowed = ", ".join(f"{{{name}}}" for name in TEMPLATE_FIELDS)
-    message = f"{where}: found {template!r}; allowed: folder names with {allowed}, without .."
+    message = f"{where}: found {_found(template)}; allowed: folder names with {allowed}, without .."
     try:
         fields = list(string.Formatter().parse(template))
     except ValueError:
@@ -205,6 +211,16 @@ def _check_template(template: str, where: str) -> None:
         raise SettingsError(message)
     if "\0" in template or not template.strip():
         raise SettingsError(message)
+
+
+def _plain(key: str) -> str:
+    """A key as it is shown: a quoted one may hold line breaks."""
+    return key if key.isprintable() else repr(key)
+
+
+def _found(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _allowed(kind: Any) -> str:
@@ -251,7 +267,7 @@ def _default_text() -> str:
 def _is_toml(text: str) -> bool:
     try:
         tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except _NOT_TOML:
         return False
     return True
 

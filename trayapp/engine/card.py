@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
-from trayapp.engine import EngineError
+from trayapp.engine import EngineError, printable
 
 FORMAT = 1
 MODEL_FILE = "model.onnx"
@@ -177,7 +177,7 @@ def parse(file: Path, text: bytes) -> ModelCard:
     """Read the content of `file`; raises `EngineError` naming file, key, found and allowed."""
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # nested a thousand deep
         raise EngineError(f"{file} is not JSON ({error}): copy the model package again") from None
     version = data.get("format") if isinstance(data, dict) else None
     if isinstance(version, int) and version > FORMAT:
@@ -187,7 +187,9 @@ def parse(file: Path, text: bytes) -> ModelCard:
     try:
         return msgspec.convert(data, ModelCard)
     except msgspec.ValidationError as error:
-        raise EngineError(f"{file}: {_complaint(str(error), data)}") from None
+        raise EngineError(f"{file}: {_short(_complaint(str(error), data))}") from None
+    except UnicodeEncodeError:  # JSON can spell half a character: "\\ud800"
+        raise EngineError(f"{file} holds what is no text: copy the model package again") from None
 
 
 def _check_labels(card: ModelCard) -> None:
@@ -235,3 +237,8 @@ def _found(data: Any, key: str) -> str:
         data = data[int(part[1:-1])] if part.startswith("[") else data[part]
     text = json.dumps(data, ensure_ascii=False)
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _short(complaint: str) -> str:
+    """One line that fits a window, whatever names a stranger's file has in it."""
+    return printable(complaint if len(complaint) <= 400 else complaint[:399] + "…")

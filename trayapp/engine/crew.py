@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from trayapp.engine import EngineError, printable
-from trayapp.engine.wire import Broken, Ready, ask, hear_engine
+from trayapp.engine.wire import Answer, Broken, Ready, ask, hear_engine
 from trayapp.engine.worker import Options
 from trayapp.photo import Verdict
 
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 StartWorker = Callable[[Any, Options], BaseProcess]
 
 START_LIMIT_SECONDS = 60.0
+WORN_AFTER = 10_000  # photos; decoders and allocators never give all memory back
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
 
@@ -60,6 +61,7 @@ class Worker:
     deadline: float
     labels: tuple[str, ...] | None = None
     job: Job | None = None
+    answered: int = 0
 
     def end(self, patience: float = 0.0) -> int | None:
         """End it (it holds nothing that could be lost); returns its exit code.
@@ -176,17 +178,27 @@ class Crew:
             self._lost(worker)
             return
         job, worker.deadline = worker.job, time.monotonic() + self._idle_seconds
-        if isinstance(message, Broken):
+        if worker.labels is None and isinstance(message, Broken):
             self._remove(worker)
-            self._broken(message.problem)
-        elif isinstance(message, Ready):
+            self._broken(printable(message.problem))
+        elif worker.labels is None and isinstance(message, Ready):
             worker.labels, self.problem = message.labels, None
             self.forgive()
-        elif job and message.label in (None, *(worker.labels or ())):
+        elif (
+            job and isinstance(message, Answer) and message.label in (None, *(worker.labels or ()))
+        ):
             worker.job = None
             job.settle(message.verdict(job.path))
+            self._retire(worker)
         else:
             self._lost(worker)
+
+    def _retire(self, worker: Worker) -> None:
+        """After many photos a fresh one takes its place, so that memory stays as it was."""
+        worker.answered += 1
+        if worker.answered >= WORN_AFTER:
+            self._remove(worker)
+            self.preload = True
 
     def _lost(self, worker: Worker) -> None:
         """It died, or says what no sound worker says. A photo gets a second chance."""

@@ -8,15 +8,20 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
 from trayapp.engine import printable
+from trayapp.engine.card import Fraction
 from trayapp.photo import Photo, Reason, Verdict
 
 LARGEST = 1 << 20
 """Bytes of one message; a path is 4 KB at most, and a thousand labels with scores 30 KB."""
+
+
+Words = Annotated[str, msgspec.Meta(max_length=8192)]
+"""A sentence with a path in it; shown only after `printable`."""
 
 
 class Connection(Protocol):
@@ -41,17 +46,17 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 class Broken(msgspec.Struct, frozen=True, tag=True):
     """Engine to parent: the model cannot be used; the engine ends."""
 
-    problem: str
+    problem: Words
 
 
 class Answer(msgspec.Struct, frozen=True, tag=True):
     """Engine to parent: a `Verdict`, its `seen` without the path."""
 
     label: str | None
-    confidence: float | None
-    scores: dict[str, float]
+    confidence: Fraction | None
+    scores: dict[str, Fraction]
     reason: Reason | None
-    error: str | None
+    error: Words | None
     taken: datetime | None
     seen: tuple[int, int, str] | None
 
@@ -74,7 +79,7 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
             self.confidence,
             self.scores,
             self.reason,
-            self.error,
+            printable(self.error) if self.error is not None else None,
             self.taken,
             Photo(path, *self.seen) if self.seen else None,
         )
@@ -91,7 +96,11 @@ def send(connection: Connection, message: Ask | Ready | Broken | Answer) -> None
 
 def hear_engine(connection: Connection) -> Ready | Broken | Answer:
     """Raises `EOFError` or `OSError` when the engine is gone, `MsgspecError` on nonsense."""
-    message: Ready | Broken | Answer = _from_engine.decode(connection.recv_bytes(LARGEST))
+    content = connection.recv_bytes(LARGEST)
+    try:
+        message: Ready | Broken | Answer = _from_engine.decode(content)
+    except UnicodeDecodeError as error:  # msgspec's own, but not one of its `MsgspecError`s
+        raise msgspec.DecodeError(str(error)) from None
     return message
 
 
