@@ -15,16 +15,19 @@ from msgspec import structs
 from trayapp import catalog, times
 from trayapp.commands import terminal
 from trayapp.commands.sorting import Sorting
+from trayapp.commands.verifying import verify_history
 from trayapp.decide import filed_folders
 from trayapp.desktop.messages import in_words
 from trayapp.engine.pool import Pool
 from trayapp.errors import explain
 from trayapp.filing import HalfDoneError, UndoError
+from trayapp.journal import Journal
 from trayapp.photo import BeartrayError, Entry, Verdict
 from trayapp.settings import Settings
 from trayapp.tell import arrow
 from trayapp.watch import is_wanted, scan
 
+PAGE = 500
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
@@ -80,20 +83,27 @@ def sort(
 
 
 def history(
-    n: Annotated[int, typer.Option("-n", min=1, help="How many, newest first.")] = 20,
+    n: Annotated[
+        int | None, typer.Option("-n", min=1, help="How many, newest first; 20 if left out.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare all of it, or the newest N, with the disk.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Show what was filed, newest first."""
+    if verify:
+        return verify_history(n, json)
+    entry = None
     with terminal.open_books() as books:
-        entries = books.journal.history(n)
-    for entry in entries:
-        if json:
-            terminal.say_json(entry_row(entry))
-        else:
-            state = "" if entry.state == "done" else f" ({entry.state})"
-            moment = datetime.fromtimestamp(entry.time).astimezone()
-            terminal.say(f"{entry.id:>6}  {moment:%Y-%m-%d %H:%M}  {arrow(entry)}{state}")
-    if not entries and not json:
+        for entry in _newest(books.journal, n or 20):
+            if json:
+                terminal.say_json(entry_row(entry))
+            else:
+                state = "" if entry.state == "done" else f" ({entry.state})"
+                moment = datetime.fromtimestamp(entry.time).astimezone()
+                terminal.say(f"{entry.id:>6}  {moment:%Y-%m-%d %H:%M}  {arrow(entry)}{state}")
+    if entry is None and not json:
         terminal.say("Nothing has been filed yet.")
     return 0
 
@@ -113,21 +123,21 @@ def undo(
     status = 0
     with terminal.open_books() as books:
         if ids:
-            entries = [books.journal.entry(id_) for id_ in sorted(set(ids), reverse=True)]
+            chosen = [books.journal.entry(id_).id for id_ in sorted(set(ids), reverse=True)]
         elif batch:
-            entries = books.journal.last_batch()
+            chosen = books.journal.last_batch()
         elif since is not None:
             start = times.moment(since, datetime.now().astimezone())
             # `history` rounds times to microseconds; its first photo is meant, too.
-            entries = books.journal.filed(since=start - 1e-6)
+            chosen = books.journal.filed_since(start - 1e-6)
         else:
-            entries = books.journal.filed(last or 1)
-        if not entries:
+            chosen = [entry.id for entry in books.journal.filed(last or 1)]
+        if not chosen:
             terminal.warn("There is nothing to undo.")
-        for entry in entries:
+        for id_ in chosen:
             try:
                 with terminal.uninterrupted():
-                    undone = books.filing.undo(entry)
+                    undone = books.filing.undo(books.journal.entry(id_))
             except (UndoError, HalfDoneError) as error:
                 terminal.warn(str(error))
                 status = 1
@@ -137,6 +147,15 @@ def undo(
             else:
                 terminal.say(_undone(undone))
     return status
+
+
+def _newest(journal: Journal, most: int) -> Iterator[Entry]:
+    """A page at a time, however many there are."""
+    page = journal.history(min(PAGE, most))
+    while page:
+        yield from page
+        most -= len(page)
+        page = journal.history(min(PAGE, most), page[-1].id) if most else []
 
 
 def entry_row(entry: Entry) -> dict[str, object]:

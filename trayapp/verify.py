@@ -1,0 +1,218 @@
+"""Pure: compares a row of the journal with what the disk says, and puts the difference in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from trayapp.photo import BeartrayError, Entry, Photo
+from trayapp.steps import Step
+
+# fmt: off
+Kind = Literal[
+    "ok",           # as the journal says
+    "filed again",  # a later row tells where the photo went from here
+    "at work",      # a running Beartray is at it just now
+    "moved",        # a person moved it elsewhere
+    "edited",       # a person or a program changed it
+    "missing",      # it is neither here nor in any place that was searched
+    "twice",        # it also lies where it was taken away from
+    "left behind",  # a sidecar did not go with its photo
+    "half-done",    # interrupted; the next start settles it
+    "temporary",    # an unfinished copy that no row needs any more
+    "away",         # its folder cannot be looked at, so nothing is known
+    "damaged",      # the journal's own file contradicts itself
+]
+# fmt: on
+AGREES: frozenset[Kind] = frozenset({"ok", "filed again", "at work", "moved", "edited"})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry, the steps that filed it and, where it was taken back, those of that.
+
+    `at_work` tells of a row begun and not finished whether the process that began it still runs.
+    """
+
+    entry: Entry
+    steps: Sequence[Step]
+    undo_steps: Sequence[Step] = ()
+    at_work: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What became of the file at `path`; `found` is where it is now, where that is known.
+
+    `photo` is the version that was expected there. `why` adds what only the finder knows.
+    """
+
+    kind: Kind
+    path: Path
+    entry: Entry | None = None
+    found: Path | None = None
+    photo: Photo | None = None
+    why: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether all is as it should be, or as a person made it since."""
+        return self.kind in AGREES
+
+
+class Disk(Protocol):
+    """What is asked of the disk. Every method raises `OSError` or `BeartrayError` where it cannot
+    be looked at.
+    """
+
+    def look(self, path: Path) -> Photo | None:
+        """The file at `path`, None where there is none."""
+
+    def is_folder(self, path: Path) -> bool: ...
+
+    def same(self, one: Path, other: Path) -> bool:
+        """Whether two files hold the same bytes."""
+
+    def content(self, step: Step) -> bytes | None:
+        """What the step "write" or "tag" changes, as it is now."""
+
+
+class Book(Protocol):
+    """What else the journal knows."""
+
+    def filed_later(self, entry: Entry, place: Path) -> Sequence[tuple[Entry, Photo | None]]:
+        """The rows after `entry` that began with a photo at `place`, each with that photo."""
+
+    def filed_at(self, place: Path) -> Photo | None:
+        """The photo that was last filed to `place`, as far as that is still known."""
+
+    def taken_back(self, place: Path, photo: Photo) -> Entry | None:
+        """A row that was undone and took a photo like this one away from `place`."""
+
+    def took_back_tags(self, photo: Path, sidecar: Path) -> bool:
+        """Whether the tags of the photo that lies at `photo` were in `sidecar` and are undone."""
+
+
+def verify(row: Row, disk: Disk, book: Book) -> list[Finding]:
+    """All there is to say about one row: what became of its photo first, then the rest.
+
+    Whatever a person did with a photo since is told apart as far as the disk shows it; what is
+    "missing" may have been deleted by its owner, too.
+    """
+    entry = row.entry
+    if entry.state in ("begun", "undoing"):
+        return [Finding("at work" if row.at_work else "half-done", entry.path, entry)]
+    try:
+        found = [_photo(row, disk, book)]
+        if found[0].kind in ("ok", "edited"):
+            found += _twice(row, disk, book) or _companions(row, disk, book)
+        found += _temporaries(row, disk)
+    except (OSError, BeartrayError) as error:  # a disk that fails, a pipe named like a sidecar
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return [Finding("away", entry.place, entry, why=why)]
+    return found
+
+
+def _photo(row: Row, disk: Disk, book: Book) -> Finding:
+    """What became of the photo. One that was never filed is its owner's business alone."""
+    entry, place, photo = row.entry, row.entry.place, _expected(row)
+    there = disk.look(place)
+    if entry.state == "failed" or photo is None:
+        return Finding("ok", place, entry)
+    if there is not None and there.looks_like(photo):
+        return Finding("ok", place, entry, photo=photo)
+    if other := _later(entry, photo, book) or book.taken_back(place, photo):
+        return Finding("filed again", place, entry, photo=photo, why=f"entry {other.id}")
+    if there is not None and not _is_another(there, book.filed_at(place)):
+        return Finding("edited", place, entry, photo=photo)
+    if (back := _put_back(entry, photo, disk)) is not None:
+        return Finding("moved", place, entry, back, photo)
+    if not disk.is_folder(place.parent):
+        return Finding("away", place, entry, photo=photo, why="its folder is not there")
+    return Finding("missing", place, entry, photo=photo)
+
+
+def _is_another(there: Photo, filed: Photo | None) -> bool:
+    """Whether the file that lies there is one that was filed to the same name later."""
+    return filed is not None and filed.looks_like(there)
+
+
+def _put_back(entry: Entry, photo: Photo, disk: Disk) -> Path | None:
+    """The other of its two places, where a person moved it by hand."""
+    other = entry.path if entry.place == entry.destination else entry.destination
+    now = disk.look(other) if entry.action != "tag" else None
+    return other if now is not None and now.looks_like(photo) else None
+
+
+def _expected(row: Row) -> Photo | None:
+    """The version of the photo that should lie at its place."""
+    if not row.steps:
+        return None
+    first = row.steps[0]
+    if row.entry.state == "undone" and row.entry.action == "move" and row.undo_steps:
+        first = row.undo_steps[0]
+    moved = row.entry.action != "tag" and (row.entry.action, row.entry.state) != ("copy", "undone")
+    return (first.arrived if moved else None) or first.photo
+
+
+def _later(entry: Entry, photo: Photo, book: Book) -> Entry | None:
+    """The row that took the photo from here; one edited in between is known by its file."""
+    for later, began_with in book.filed_later(entry, entry.place):
+        if began_with is None or began_with.looks_like(photo):
+            return later
+        if began_with.file_id == photo.file_id:
+            return later
+    return None
+
+
+def _twice(row: Row, disk: Disk, book: Book) -> list[Finding]:
+    """A move that left its source, an undo that left what it took back."""
+    entry, place = row.entry, row.entry.place
+    other = entry.destination if place == entry.path else entry.path
+    copied = entry.action == "copy" and entry.state == "done"
+    if entry.action == "tag" or entry.state == "failed" or copied:
+        return []
+    here, there = disk.look(place), disk.look(other)
+    if here is None or there is None or not there.looks_like(here):
+        return []
+    if book.filed_later(entry, entry.path) or not disk.same(place, other):
+        return []
+    return [Finding("twice", place, entry, other)]
+
+
+def _companions(row: Row, disk: Disk, book: Book) -> Iterator[Finding]:
+    """The sidecars that went with the photo, whatever other programs wrote into them since."""
+    entry = row.entry
+    if entry.state == "failed":
+        return
+    if entry.action == "tag":
+        yield from () if book.filed_later(entry, entry.path) else _tags(row, disk)
+        return
+    back = entry.state == "undone"
+    if back and entry.action == "copy":
+        return  # they never left
+    for step in (row.undo_steps if back else row.steps)[1:]:
+        if disk.look(step.target) is not None or book.took_back_tags(entry.place, step.target):
+            continue
+        kind: Kind = "missing" if disk.look(step.source) is None else "left behind"
+        found = None if kind == "missing" else step.source
+        yield Finding(kind, step.target, entry, found, step.arrived or step.photo)
+
+
+def _tags(row: Row, disk: Disk) -> Iterator[Finding]:
+    back = row.entry.state == "undone"
+    for step in row.steps:
+        expected = step.before if back else step.after
+        now = disk.content(step)
+        if now == expected or (now is None and step.kind == "tag"):
+            continue  # where the file system keeps no tags, the sidecar has them
+        gone = now is None
+        yield Finding("missing" if gone else "edited", step.target, row.entry)
+
+
+def _temporaries(row: Row, disk: Disk) -> Iterator[Finding]:
+    for step in (*row.steps, *row.undo_steps):
+        if step.temporary is not None and disk.look(step.temporary) is not None:
+            yield Finding("temporary", step.temporary, row.entry)
