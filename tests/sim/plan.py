@@ -1,0 +1,124 @@
+"""What a seed stands for: a simulation's disks and settings, and all that shall happen in it."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Literal
+
+from tests.sim.disks import Disk
+
+Action = Literal["move", "copy", "tag"]
+
+LENGTH = 10.0  # simulated seconds in which things happen
+CALLS = 420  # system calls in which they do
+
+PERSON = (
+    *("arrive", "add_sidecar", "rename", "delete", "edit", "take_the_name", "take_back"),
+    "clear_folder",
+)
+MISHAPS = (
+    *("crash", "power", "quit", "error", "full", "read_only", "yank", "clock", "events", "engine"),
+    *("switch", "undo", "undo_all", "cli_undo", "cli_sort", "pause", "pause_for", "resume"),
+    *("settings", "sort_existing", "folder"),
+)
+ERRORS = (
+    *(errno.ENOSPC, errno.EACCES, errno.EIO, errno.EIO, errno.EROFS, errno.EPERM),
+    errno.EMFILE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the person sets; as TOML in `text`."""
+
+    folder: str
+    action: Action = "move"
+    destination: str = ""
+    unsure: str = "leave"
+    subfolder: str = "{label}"
+    recursive: bool = False
+    paused: bool = False
+
+    @property
+    def text(self) -> str:
+        return (
+            f'[folder]\npath = "{self.folder}"\nrescan_minutes = 0.3\nsettle_seconds = 0.3\n'
+            f"recursive = {str(self.recursive).lower()}\n[sort]\n"
+            f'action = "{self.action}"\ndestination = "{self.destination}"\n'
+            f'unsure = "{self.unsure}"\nsubfolder = "{self.subfolder}"\n'
+            f"[startup]\npaused = {str(self.paused).lower()}\n"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One thing that happens, at a moment (in seconds) or at a system call, as `seed` decides."""
+
+    kind: str
+    seed: int
+    moment: float | None = None
+    call: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    seed: int
+    settings: Settings
+    inbox_disk: Disk
+    out_disk: Disk
+    old_photos: int
+    acts: tuple[Act, ...]
+
+    def without(self, act: Act) -> Plan:
+        return replace(self, acts=tuple(other for other in self.acts if other is not act))
+
+
+def make(seed: int) -> Plan:
+    rng = Random(seed)
+    kinds = [kind for kind in PERSON if rng.random() < 0.5]
+    kinds += [kind for kind in MISHAPS if rng.random() < 0.3]
+    acts = [
+        Act("arrive", rng.getrandbits(32), rng.uniform(0.1, 5)) for _ in range(rng.randint(1, 5))
+    ]
+    for _ in range(rng.choice((0, 2, 4, 8, 12)) if kinds else 0):
+        kind, number = rng.choice(kinds), rng.getrandbits(32)
+        if rng.random() < 0.6:
+            acts.append(Act(kind, number, call=rng.randint(5, CALLS)))
+        else:
+            acts.append(Act(kind, number, rng.uniform(0.1, LENGTH)))
+    return Plan(
+        *(seed, settings(rng), _disk(rng, "inbox", 2), _disk(rng, "out", 3)),
+        *(rng.choice((0, 0, 1, 2)), tuple(acts)),
+    )
+
+
+def settings(rng: Random, folder: str = "/sim/inbox") -> Settings:
+    actions: list[Action] = ["move", "move", "move", "copy", "tag"]
+    return Settings(
+        folder,
+        rng.choice(actions),
+        rng.choice(("", "", "sorted", "/sim/out/photos", "/sim/out/photos", "/sim/inbox/sub")),
+        rng.choice(("leave", "folder")),
+        rng.choice(("{label}", "{label}", "{label}/{year}")),
+        rng.random() < 0.2,
+    )
+
+
+def _disk(rng: Random, name: str, device: int) -> Disk:
+    kind = rng.choice(("ext4", "ext4", "ext4", "fat", "share", "old"))
+    if kind == "ext4":
+        return Disk(name, device, numbers_again=rng.random() < 0.5)
+    if kind == "fat":
+        return Disk(
+            *(name, device),
+            exclusive_rename=rng.random() < 0.5,
+            hard_links=False,
+            attributes=False,
+            permissions=False,
+            grain_ns=2_000_000_000,
+        )
+    if kind == "share":
+        return Disk(name, device, exclusive_rename=False, hard_links=False, leases=False)
+    return Disk(name, device, exclusive_rename=False)

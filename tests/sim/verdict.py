@@ -1,0 +1,282 @@
+"""Looks at disks and journal when all is over: what must hold, whatever happened."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.sim.parts import LABELS
+from tests.sim.world import LostError, Process
+from trayapp.filing import Filing, UndoError
+from trayapp.journal import Journal
+from trayapp.notes import Notes
+from trayapp.photo import Entry, Photo
+from trayapp.steps import Step, sidecars
+from trayapp.watch import is_wanted
+
+if TYPE_CHECKING:
+    from tests.sim.run import Run
+
+
+def after(run: Run) -> None:
+    """All is well again and Beartray had time: nothing is lost, and everything is dealt with."""
+    with_books(run, lambda journal, _: _settled(run, journal))
+    assert run.live is not None
+    _nothing_lost(run, run.live.journal)
+    _rows_agree(run, run.live.journal)
+    _all_dealt_with(run)
+
+
+def undone(run: Run) -> None:
+    """Everything that can be is taken back, and what cannot be says rightly why."""
+    before = _contents(run)
+
+    def again(journal: Journal, filing: Filing) -> None:
+        if settled := filing.recover():
+            raise LostError(f"recovery had something left to do: {settled}")
+        if _contents(run) != before:
+            raise LostError("recovery changed what was settled")
+        refused = [entry for entry in journal.filed() if not _undo(run, journal, filing, entry)]
+        _nothing_lost(run, journal)
+        _back(run, journal, refused)
+
+    with_books(run, again)
+
+
+def with_books(run: Run, look: Callable[[Journal, Filing], None]) -> None:
+    """Let a process of its own look; what it raises is raised here."""
+    process, raised = Process("judge"), list[BaseException]()
+
+    def body() -> None:
+        try:
+            with run.books() as (journal, filing):
+                look(journal, filing)
+        except LostError as error:
+            raised.append(error)
+
+    run.world.start(process, body)
+    run.world.run_until(run.world.now)
+    if raised:
+        raise raised[0]
+
+
+def _settled(run: Run, journal: Journal) -> None:
+    """A row waits only where nobody can tell: the photo is gone, and so is where it would be."""
+    unfinished = [
+        entry
+        for entry, _ in journal.unfinished()
+        if Photo.seen(entry.path) or entry.destination.parent.is_dir()
+    ]
+    if unfinished:
+        raise LostError(f"rows are still half-done: {unfinished}")
+
+
+def _contents(run: Run) -> dict[str, bytes]:
+    tree = run.world.disks.tree()
+    return {p: inode.data for p, inode in tree.items() if not p.startswith("/sim/home")}
+
+
+def _nothing_lost(run: Run, journal: Journal) -> None:
+    person, found = run.person, defaultdict[bytes, list[str]](list)
+    rows = journal.history()
+    tagged = {str(entry.destination) for entry in rows if entry.action == "tag"}
+    for path, data in _contents(run).items():
+        if "/." in path:
+            raise LostError(f"a temporary file is left behind: {path}")
+        if not person.made[data]:
+            _check_strange(run, path, data, tagged)
+            continue
+        found[data].append(path)
+    copies = Counter[bytes]()
+    for entry in rows:
+        content = run.begun.get(entry.id, b"")
+        # A copy that a person has moved elsewhere is theirs; its row may count as taken back.
+        if entry.action == "copy" and (entry.state == "done" or content in person.touched):
+            copies[content] += 1
+    merged = _markers(run) if any(entry.action == "tag" for entry in rows) else {}
+    for content, number in person.made.items():
+        _count(run, content, number, found[content], copies[content], merged)
+
+
+def _check_strange(run: Run, path: str, data: bytes, tagged: set[str]) -> None:
+    """Only tag mode writes anything of its own, and only sidecars."""
+    if data.startswith(b"<") and tagged:
+        return
+    raise LostError(f"nobody wrote what is in {path}: {data[:40]!r}")
+
+
+def _markers(run: Run) -> dict[bytes, list[str]]:
+    found = defaultdict[bytes, list[str]](list)
+    for path, data in _contents(run).items():
+        if data.startswith(b"<") and b"#" in data:
+            found[data.split(b"#")[1]].append(path)
+    return found
+
+
+def _count(
+    run: Run,
+    content: bytes,
+    made: int,
+    places: list[str],
+    copies: int,
+    merged: dict[bytes, list[str]],
+) -> None:
+    is_sidecar = content.startswith(b"<")
+    if is_sidecar and merged:
+        places = merged.get(content.split(b"#")[1], [])
+    least = max(0, made - run.person.removed[content])
+    most = made + (copies if not is_sidecar else len(run.begun))  # copied with their photos
+    if len(places) < least:
+        raise LostError(f"lost: {content!r}, put to {run.person.first.get(content)}")
+    if len(places) > most:
+        raise LostError(f"there {len(places)} times, not {most}: {content!r} at {places}")
+
+
+def _rows_agree(run: Run, journal: Journal) -> None:
+    """The newest row of each content that no person has moved or changed since."""
+    newest: dict[bytes, Entry] = {}
+    for entry in journal.history():
+        content = run.begun.get(entry.id, b"")
+        if entry.state != "failed" and content not in newest:
+            newest[content] = entry
+    tree = _contents(run)
+    for content, entry in newest.items():
+        if content in run.person.touched:
+            continue
+        here = tree.get(str(entry.path)) == content
+        there = tree.get(str(entry.destination)) == content
+        wanted = {
+            ("move", "done"): (False, True),
+            ("copy", "done"): (True, True),
+            ("move", "undone"): (True, False),
+            ("copy", "undone"): (True, False),
+        }.get((entry.action, entry.state))
+        if wanted is not None and (here, there) != wanted:
+            raise LostError(f"row and disk disagree ({here}, {there}): {entry}, {content!r}")
+        if entry.action == "tag" and not here:
+            raise LostError(f"a tagged photo is gone: {entry}")
+        if entry.state == "done" and entry.label != _label(content):
+            raise LostError(f"filed as {entry.label}: {content!r}")
+
+
+def _label(content: bytes) -> str | None:
+    kind = content.split(b"|")[0].decode()
+    return kind if kind in LABELS else None
+
+
+def _all_dealt_with(run: Run) -> None:
+    """Every photo in the folder is known to be filed, unsure, unreadable or left alone, or the
+    person was told why not."""
+    assert run.live is not None
+    notes, told = run.live.notes, run.live.pipeline._told
+    folder = str(run.live.root)
+    rows = run.live.journal.filed()
+    filed = {run.begun.get(entry.id) for entry in rows}
+    if run.live.paused:
+        raise LostError("Beartray is paused")
+
+    for path, inode in run.world.disks.tree().items():
+        if path.rpartition("/")[0] != folder or not is_wanted(Path(path), []):
+            continue
+        outcome = _as_nobody(run, notes, Path(path))
+        is_filed = inode.data in filed or inode.data in run.person.touched
+        if outcome == "filed" and not is_filed:
+            raise LostError(f"counts as filed, and no row says so: {path}: {inode.data!r}")
+        if outcome is None and Path(path) not in told:
+            raise LostError(f"not dealt with: {path}: {inode.data!r}")
+
+
+def _as_nobody(run: Run, notes: Notes, path: Path) -> str | None:
+    found: list[str | None] = []
+    run.world.as_person(lambda: found.append(notes.noted(Photo.at(path))))
+    return found[0]
+
+
+def _undo(run: Run, journal: Journal, filing: Filing, entry: Entry) -> bool:
+    """Take one row back; raise where a refusal is not right."""
+    reasons = _reasons(run, journal, entry)
+    try:
+        filing.undo(journal.entry(entry.id))
+    except UndoError as error:
+        if not reasons:
+            raise LostError(f"undo refused without a reason: {error}; {entry}") from None
+        return False
+    return True
+
+
+def _reasons(run: Run, journal: Journal, entry: Entry) -> list[str]:
+    """Why an entry may not be taken back."""
+    steps = journal.steps(entry, "do")
+    first: Step = steps[0]
+    there = Photo.seen(entry.destination)
+    if entry.action == "tag":
+        return _tag_reasons(run, steps)
+    if there is None:
+        return ["it is gone"]
+    filed = first.arrived or first.photo
+    assert filed is not None
+    reasons = [] if there.looks_like(filed) else ["it has changed"]
+    if entry.action == "copy":
+        return reasons + _copy_reasons(steps)
+    if Photo.seen(entry.path):
+        reasons.append("its place is taken")
+    if not entry.path.parent.is_dir() and not entry.path.parent.parent.is_dir():
+        reasons.append("its folder is gone")
+    if any(Photo.seen(step.source) for step in steps[1:]):
+        reasons.append("a sidecar's place is taken")
+    stem = entry.path.stem
+    for sidecar in sidecars(entry.destination):
+        name = sidecar.name
+        tail = name.removeprefix(entry.destination.stem)
+        for old in (entry.path.name + sidecar.suffix, stem + tail, stem + sidecar.suffix):
+            if Photo.seen(entry.path.with_name(old)):
+                reasons.append("a sidecar's place is taken")
+    return reasons
+
+
+def _copy_reasons(steps: tuple[Step, ...]) -> list[str]:
+    reasons = []
+    for step in steps:
+        one, other = Photo.seen(step.source), Photo.seen(step.target)
+        if one is None or other is None:
+            reasons.append("one of two is gone")
+        elif step.source.read_bytes() != step.target.read_bytes():
+            reasons.append("they differ")
+        elif step.arrived and not other.looks_like(step.arrived):
+            reasons.append("the copy was changed")
+    return reasons
+
+
+def _tag_reasons(run: Run, steps: tuple[Step, ...]) -> list[str]:
+    reasons = []
+    for step in steps:
+        inode = run.world.disks.seen(str(step.target))
+        if inode is None:
+            reasons.append("it is gone")
+        elif step.kind == "write" and inode.data != step.after:
+            reasons.append("the sidecar was changed")
+        elif step.kind == "tag" and inode.attributes.get("user.xdg.tags") != step.after:
+            reasons.append("the tags were changed")
+    return reasons
+
+
+def _back(run: Run, journal: Journal, refused: list[Entry]) -> None:
+    """What no person touched lies where it was put, but for what rightly stays filed."""
+    kept = {str(entry.destination.parent) for entry in refused}
+    taken = {str(e.destination.parent) for e in journal.history() if e.state == "undone"}
+    merged = _markers(run)
+    tree = _contents(run)
+    for content, first in run.person.first.items():
+        if content in run.person.touched or tree.get(first) == content:
+            continue
+        places = [path for path, data in tree.items() if data == content]
+        if content.startswith(b"<"):
+            if first.rpartition("/")[0] in taken:
+                continue  # it came back with the photo that it was put beside
+            places = merged.get(content.split(b"#")[1], [])
+            if first in places:
+                continue
+        if not any(path.rpartition("/")[0] in kept for path in places):
+            raise LostError(f"not back at {first}: {content!r} is at {places}")
