@@ -1,42 +1,74 @@
-"""What a crash test kills: files photos and their sidecars, a late one too, and takes one back.
-
-python -m tests.crash.workload HOME INBOX ACTION DESTINATION
-"""
+"""What a crash test kills: files photos and their sidecars, a late one too, and takes one back."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from trayapp.database import Database
 from trayapp.decide import decide
 from trayapp.filing import Filing
 from trayapp.journal import Journal
 from trayapp.owner import Owner
-from trayapp.photo import Photo, Verdict
+from trayapp.photo import Action, BeartrayError, Photo, Verdict
 from trayapp.settings import Sort
 
-
-def main() -> None:
-    home, inbox = Path(sys.argv[1]), Path(sys.argv[2])
-    action: Any = sys.argv[3]
-    sort = Sort(action=action, destination=sys.argv[4])
-    owner = Owner(home / "private")
-    database = Database(home / "journal.sqlite")
-    filing = Filing(Journal(database, owner.name), owner.is_gone)
-    entries = []
-    for path in sorted(inbox.glob("*.jpg")):
-        plan = decide(Photo.at(path), Verdict("grizzly", 0.98), sort, inbox)
-        assert plan is not None
-        entries.append(filing.file(plan, None))
-        late = path.with_suffix(".late")
-        if late.exists():  # a sidecar that arrives after its photo
-            filing.follow(late.rename(path.with_suffix(".xmp")))
-    filing.undo(entries[-1])
-    database.close()
-    owner.close()
+LABELS = {"a.jpg": "grizzly", "b.jpg": "black"}
 
 
-if __name__ == "__main__":
-    main()
+@contextmanager
+def books(home: Path) -> Iterator[tuple[Journal, Filing]]:
+    """The journal as the program has it open, under a name of this process's own."""
+    try:
+        owner = Owner(home / "private")
+    except OSError as error:
+        raise BeartrayError(str(error)) from None  # the command line says it so
+    try:
+        database = Database(home / "journal.sqlite")
+        try:
+            journal = Journal(database, owner.name)
+            yield journal, Filing(journal, owner.is_gone)
+        finally:
+            database.close()
+    finally:
+        owner.close()
+
+
+def work(home: Path, inbox: Path, action: Action, out: Path) -> str:
+    """File everything in `inbox` to `out`, then take the last one back.
+
+    As in the program, what cannot be done is told (one line each, returned) and the rest goes on.
+    """
+    sort = Sort(action=action, destination=str(out))
+    told, entries = [], []
+    try:
+        with books(home) as (journal, filing):
+            for path in sorted(inbox.glob("*.jpg")):
+                plan = decide(Photo.at(path), Verdict(LABELS[path.name], 0.98), sort, inbox)
+                assert plan is not None
+                try:
+                    entries.append(filing.file(plan, None))
+                    late = path.with_suffix(".late")
+                    if late.exists():  # a sidecar that arrives after its photo
+                        filing.follow(_arrives(late))
+                except BeartrayError as error:
+                    told.append(str(error))
+            if entries:
+                filing.undo(journal.entry(entries[-1].id))
+    except BeartrayError as error:
+        told.append(str(error))
+    return "\n".join(told)
+
+
+def recover(home: Path) -> None:
+    """What the next start of the program does first."""
+    with books(home) as (_, filing):
+        filing.recover()
+
+
+def _arrives(late: Path) -> Path:
+    try:
+        return late.rename(late.with_suffix(".xmp"))
+    except OSError as error:  # the person's own copying failed, which is no matter of ours
+        raise BeartrayError(str(error)) from None
