@@ -15,6 +15,7 @@ from tests.bench.desktop import desktop
 from tests.bench.engines import engines
 from tests.bench.figures import Figure, lines_of_json, machine, table
 from tests.bench.photos import large_photos, web_photos
+from tests.bench.soak import soak
 
 
 def main() -> None:
@@ -22,6 +23,11 @@ def main() -> None:
     options.add_argument("--engines", action="store_true", help="only the engines")
     options.add_argument("--desktop", action="store_true", help="only the tray")
     options.add_argument("--bundle", type=Path, metavar="DIR", help="only the bundle in DIR")
+    options.add_argument(
+        "--soak", type=int, nargs="?", const=100_000, metavar="N", help="only a backlog of N"
+    )
+    options.add_argument("--workers", type=int, default=1, help="engine processes of the soak")
+    options.add_argument("--headless", action="store_true", help="the soak without a desktop")
     options.add_argument("--quick", action="store_true", help="fewer photos: a minute")
     options.add_argument("--json", action="store_true", help="one JSON object a line")
     chosen = options.parse_args()
@@ -39,6 +45,10 @@ def measure(scratch: Path, chosen: argparse.Namespace) -> Iterator[Figure]:
     if chosen.bundle:
         tell("the bundle")
         yield from bundle(chosen.bundle.absolute(), scratch / "bundle", web, quick)
+        return
+    if chosen.soak:
+        tell(f"a backlog of {chosen.soak:,} photos")
+        yield from soak(scratch / "soak", web, chosen.soak, chosen.workers, chosen.headless)
         return
     if not chosen.desktop:
         yield from _without_a_screen(scratch, web, chosen.quick, chosen.engines)

@@ -59,7 +59,7 @@ def _compare(
         runs.setdefault("bare limit", []).append(_apart(_bare, MODEL, some))
         for workers in (1, 2):
             name = f"Beartray's engine, workers = {workers}"
-            runs.setdefault(name, []).append(_pool(some, workers))
+            runs.setdefault(name, []).append(pool_rate(some, workers))
     rate = {name: median([run.rate for run in found]) for name, found in runs.items()}
     for name, found in runs.items():
         times, share = rate[name] / rate["learn.predict"], rate[name] / rate["bare limit"]
@@ -110,7 +110,8 @@ def _bare(folder: Path, photos: Sequence[Path]) -> Run:
     return _timed(photos, OnnxClassifier(ModelPackage.load(folder)).outputs)
 
 
-def _pool(photos: Sequence[Path], workers: int) -> Run:
+def pool_rate(photos: Sequence[Path], workers: int) -> Run:
+    """The engine as the app starts it, fed with nothing but paths."""
     with Pool(MODEL, workers=workers) as pool:
         for _ in pool.classify(islice(cycle(photos), workers * WARM)):
             pass
