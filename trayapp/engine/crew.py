@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 StartWorker = Callable[[Any, Options], BaseProcess]
 
-START_LIMIT_SECONDS = 60.0
+START_LIMIT_SECONDS = 180.0  # fastai, at low priority on a busy machine
 WORN_AFTER = 10_000  # photos; decoders and allocators never give all memory back
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
