@@ -12,8 +12,6 @@ import pytest
 from tests.helpers import SLOWNESS, skip, wait_until
 from tests.learning.photos import COLOURS, class_folders, textured
 from tests.program import BEARTRAY, Program
-from trayapp import cli
-from trayapp.commands import training
 
 pytestmark = [pytest.mark.flow, pytest.mark.learning]
 
@@ -113,13 +111,3 @@ def test_a_wrong_word_is_one_line(
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done
     assert expected in done.stderr
     assert not photos.with_name("model").exists()
-
-
-def test_without_the_extra(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(training, "find_spec", lambda name: None)
-    assert cli.main(["train", "photos", "--out", "model"]) == 2
-    assert capsys.readouterr().err == (
-        "beartray: training needs more parts: pip install 'beartray[fastai]'\n"
-    )

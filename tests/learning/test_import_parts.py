@@ -8,7 +8,6 @@ import pytest
 from PIL import Image
 
 from tests.helpers import files, picture
-from trayapp.commands import importing
 from trayapp.engine import EngineError
 from trayapp.engine.card import Parity
 from trayapp.learning.bring_in import choose_none
@@ -16,12 +15,6 @@ from trayapp.learning.parity import holds
 from trayapp.learning.samples import find_samples, make_samples, thinned
 
 pytestmark = pytest.mark.learning
-
-
-def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "find_spec", lambda name: None)
-    with pytest.raises(EngineError, match=r"fastai, torch, timm, onnx: `pip install 'beartray"):
-        importing.import_(Path("export.pkl"), "mine")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from torch import nn
 from tests.helpers import picture
 from tests.learning import learners
 from tests.learning.learners import fv
-from trayapp.engine import EngineError
+from trayapp.engine import EngineError, unpickle
 from trayapp.engine.card import Input
 from trayapp.engine.pickles import check_pickle
 from trayapp.engine.unpickle import load_learner
@@ -203,6 +203,9 @@ def test_functions_of_a_notebook(
     define.write_text("def is_bear(:")
     with pytest.raises(EngineError, match=r"mine.py does not run \(SyntaxError"):
         load_learner(file, define)
+    define.write_text("open('/nowhere')")
+    with pytest.raises(EngineError, match=r"mine.py does not run \(FileNotFoundError"):
+        load_learner(file, define)
     define.unlink()
     with pytest.raises(EngineError, match=r"mine.py cannot be read"):
         load_learner(file, define)
@@ -213,6 +216,7 @@ def test_a_module_that_is_not_here(
     file: Path,
     elsewhere: Callable[[str, str], Callable[..., Any]],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     learner = _labelled_by(base, elsewhere("bears_of_mine", "bear_of"))
     learner.export(file, pickle_module=pickle)
@@ -221,13 +225,20 @@ def test_a_module_that_is_not_here(
         "FILE needs the module bears_of_mine, which is not installed: if it is a package, `pip "
         "install bears_of_mine`; if a file of its maker's, name that with --define FILE.py"
     )
+    monkeypatch.setattr(unpickle, "frozen", lambda: True)
+    assert "import it with a Beartray that is installed with pip, beside that package" in refusal(
+        file
+    )
     define = tmp_path / "mine.py"
     define.write_text("def bear_of(path): return 'x'\n")
     load_learner(file, define)
 
 
 def test_what_another_fastai_had(
-    base: Path, file: Path, elsewhere: Callable[[str, str], Callable[..., Any]]
+    base: Path,
+    file: Path,
+    elsewhere: Callable[[str, str], Callable[..., Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     learner = _labelled_by(base, elsewhere("fastai.vision.augment", "bear_label"))
     learner.export(file, pickle_module=pickle)
@@ -236,6 +247,8 @@ def test_what_another_fastai_had(
     assert "was made with another version than this computer's fastai 2." in line
     assert "bear_label" in line
     assert "`pip install --upgrade fastai`" in line
+    monkeypatch.setattr(unpickle, "frozen", lambda: True)
+    assert "get the newest Beartray, or export it again" in refusal(file)
 
 
 class Foreign:

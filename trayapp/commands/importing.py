@@ -8,7 +8,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from trayapp import catalog
 from trayapp.commands import terminal
 from trayapp.commands.consent import agree
 from trayapp.commands.photos import Json
+from trayapp.edition import IMPORT, get_fastai, missing
 from trayapp.engine import EngineError
 from trayapp.engine.card import DEFINE_FILE, LEARNER_FILE, NoneClass
 from trayapp.engine.package import ModelPackage
@@ -82,11 +82,8 @@ def import_(
 
 
 def _check_extra() -> None:
-    missing = [name for name in ("fastai", "torch", "timm", "onnx") if find_spec(name) is None]
-    if missing:
-        raise EngineError(
-            f"importing a learner needs {', '.join(missing)}: `pip install 'beartray[fastai]'`"
-        )
+    if lacking := missing(IMPORT):
+        raise EngineError(f"importing a learner needs {', '.join(lacking)}: {get_fastai()}")
 
 
 def _check_name(name: str, replace: bool) -> None:

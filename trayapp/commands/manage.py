@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from trayapp.commands import importing, terminal
 from trayapp.commands.card_words import describe
 from trayapp.commands.consent import agree
 from trayapp.commands.photos import Json
+from trayapp.edition import RUN, get_fastai, missing
 from trayapp.engine import EngineError
 from trayapp.engine.package import ModelPackage
 from trayapp.engine.trust import Trust, code_of
@@ -147,8 +147,8 @@ def _try(package: ModelPackage, name: str, engine: Engine) -> str:
         trust = Trust(terminal.paths().trust)
         if not all(map(trust.knows, code_of(package))):
             return "was not tried: nobody has agreed to run learner.pkl"
-        if find_spec("fastai") is None:
-            return "was not tried: the fastai extra is not installed"
+        if missing(RUN):
+            return f"was not tried: {get_fastai()}"
     catalog.try_out(settings.Model(package=name, engine=engine), terminal.paths())
     return "answers"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,13 +13,12 @@ import typer
 from trayapp.commands import terminal
 from trayapp.commands.bars import new_bar
 from trayapp.commands.photos import Json
+from trayapp.edition import TRAIN, get_fastai, missing
 from trayapp.engine import EngineError
 
 if TYPE_CHECKING:
     from trayapp.learning.progress import Advance
     from trayapp.learning.train import Options
-
-NEEDED = ("fastai", "timm", "onnx", "imagehash")
 
 
 def train(
@@ -67,8 +65,8 @@ def train(
     json: Json = False,
 ) -> int:
     """Teach a model to tell your photos apart; needs the `fastai` extra."""
-    if any(find_spec(module) is None for module in NEEDED):
-        raise EngineError("training needs more parts: pip install 'beartray[fastai]'")
+    if lacking := missing(TRAIN):
+        raise EngineError(f"training needs {', '.join(lacking)}: {get_fastai()}")
     # Seconds, and hundreds of megabytes, which no other command should take.
     from trayapp.learning import train
     from trayapp.learning.recipe import recipe_for

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from trayapp.edition import frozen
 from trayapp.engine import EngineError
 from trayapp.engine.older import find_older
 from trayapp.engine.operators import declare_torchvision_operators
@@ -66,10 +67,11 @@ class _Notebook:
             return
         self.module.__file__ = str(define)
         try:
-            code = compile(define.read_bytes(), str(define), "exec")
-            exec(code, self.module.__dict__)
+            source = define.read_bytes()
         except OSError as error:
             raise EngineError(f"{define} cannot be read: {error.strerror}") from None
+        try:
+            exec(compile(source, str(define), "exec"), self.module.__dict__)
         except Exception as error:
             raise EngineError(f"{define} does not run ({error!r}): correct it") from error
 
@@ -106,9 +108,8 @@ def _load(file: Path, notebook: _Notebook) -> Any:
         if module in _OURS:
             raise _other_version(file, module, error) from error
         raise EngineError(
-            f"{file} needs the module {module}, which is not installed: if it is a package, `pip "
-            f"install {_PACKAGES.get(module, module)}`; if a file of its maker's, name that with "
-            "--define FILE.py"
+            f"{file} needs the module {module}, which is not installed: if it is a package, "
+            f"{_install(module)}; if a file of its maker's, name that with --define FILE.py"
         ) from error
     except (AttributeError, ImportError) as error:
         raise _other_version(file, "fastai", error) from error
@@ -124,6 +125,12 @@ def _load(file: Path, notebook: _Notebook) -> Any:
         ) from error
     except Exception as error:
         raise _damaged(file, error) from error
+
+
+def _install(module: str) -> str:
+    if frozen():
+        return "import it with a Beartray that is installed with pip, beside that package"
+    return f"`pip install {_PACKAGES.get(module, module)}`"
 
 
 def _damaged(file: Path, error: Exception) -> EngineError:
@@ -166,9 +173,10 @@ def _other_version(file: Path, package: str, error: Exception) -> EngineError:
         have = f"{package} {version(package)}"
     except PackageNotFoundError:
         have = f"no {package}"
+    newer = "get the newest Beartray" if frozen() else f"`pip install --upgrade {package}`"
     return EngineError(
         f"{file} was made with another version than this computer's {have} ({_line(error)}): "
-        f"`pip install --upgrade {package}`, or export it again with this version"
+        f"{newer}, or export it again with this version"
     )
 
 

@@ -17,7 +17,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from trayapp.edition import get_fastai
 from trayapp.engine import Classifier, EngineError, printable
+from trayapp.engine.confine import confine
 from trayapp.engine.offline import go_offline
 from trayapp.engine.trust import check_consent
 from trayapp.engine.wire import Answer, Broken, Connection, Ready, hear_parent, send
@@ -124,6 +126,7 @@ def load(options: Options) -> Classifier:
     try:
         if package.engine_for(options.engine) == "fastai":
             return _load_learner(package, options)
+        confine()
         from trayapp.engine.onnx import OnnxClassifier
 
         return OnnxClassifier(package, options.min_confidence)
@@ -139,8 +142,8 @@ def _load_learner(package: ModelPackage, options: Options) -> Classifier:
         from trayapp.engine.learner import LearnerClassifier
     except ImportError as error:
         raise EngineError(
-            f"the fastai engine is not installed ({error}): `pip install 'beartray[fastai]'`, or "
-            'set engine = "onnx" under [model]'
+            f"the fastai engine is not installed ({error}): {get_fastai()}, or set engine = "
+            '"onnx" under [model]'
         ) from None
     return LearnerClassifier(package, options.min_confidence)
 
@@ -149,6 +152,8 @@ def serve(connection: Connection, classifier: Classifier, options: Options) -> N
     """Answer until the connection ends."""
     gc.freeze()  # what is loaded now stays; no need to look through it again
     with suppress(EOFError, OSError), Path(os.devnull).open("w") as nowhere:
+        # libtiff and others mutter there, on the person's terminal; a verdict says what is wrong.
+        os.dup2(nowhere.fileno(), 2)
         send(connection, Ready(classifier.labels))
         while True:
             path = hear_parent(connection)
