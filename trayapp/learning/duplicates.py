@@ -9,6 +9,7 @@ import imagehash
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from scipy.linalg.blas import sgemm
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -109,7 +110,8 @@ def _pairs(
     found = list[NDArray[np.int64]]()
     for view in views:
         for start in range(0, len(numbers), BLOCK):
-            block = np.argwhere(plain[start : start + BLOCK] @ view.T >= enough)
+            # SciPy's own product: the NumPy of a bundle may have none that is fast.
+            block = np.argwhere(sgemm(1.0, plain[start : start + BLOCK], view, trans_b=1) >= enough)
             block[:, 0] += start
             found.append(block)
     pairs = np.sort(np.concatenate(found), axis=1)
