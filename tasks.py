@@ -32,27 +32,33 @@ usage: python3 tasks.py run [ARG…]                    the app, with its own ar
        python3 tasks.py test [--quick] [PYTEST ARG…]  lint and tests; quick: less than a minute
        python3 tasks.py lint                          ruff and mypy only
        python3 tasks.py bench [ARG…]                  how fast it is on this machine
-       python3 tasks.py bundle [--edition NAME]       the app to give away, in dist/"""
+       python3 tasks.py bundle [--edition NAME] [--installers]    the app to give away, in dist/"""
 
-# For the tests on a virtual desktop; exiftool reads the tags that we write, strace kills on cue,
-# binutils strips the bundle.
+# For the tests on a virtual desktop; exiftool reads the tags that we write, strace shows what is
+# asked of the system, bindfs and exFAT are disks of other kinds, binutils strips the bundle, g++
+# and Python's headers compile NumPy for it, mmdebstrap makes the clean system that it is installed
+# in.
 APT_PACKAGES = (
-    *("adwaita-icon-theme", "binutils", "dbus", "dbus-x11", "dex", "dunst", "fonts-dejavu-core"),
-    *("imagemagick", "libglib2.0-bin", "libimage-exiftool-perl", "libnotify-bin", "openbox"),
-    *("strace", "x11-apps", "x11-utils", "xauth", "xdotool", "xfce4-panel", "xvfb", "zenity"),
+    *("adwaita-icon-theme", "appstream", "bindfs", "binutils", "dbus", "dbus-x11"),
+    *("desktop-file-utils", "dex", "dosfstools", "dunst", "exfat-fuse", "exfatprogs"),
+    *("fonts-dejavu-core", "g++", "imagemagick", "libglib2.0-bin"),
+    *("libimage-exiftool-perl", "libnotify-bin", "mmdebstrap", "openbox", "python3-dev"),
+    *("shellcheck", "strace", "x11-apps", "x11-utils", "xauth", "xdotool", "xfce4-panel", "xvfb"),
+    "zenity",
 )
 
 # Marked tests start whole programs, or train. Two groups beside each other fill two cores; the
-# first takes as long as the others together.
-FAST = "not flow and not crash and not desktop and not frozen and not learning"
+# longest begin.
+FAST = "not flow and not crash and not desktop and not frozen and not learning and not hostile"
 SLOW = {
     "flow and crash": "(flow or crash) and not learning",
-    "desktop": "desktop",
-    "learning": "learning",
     "frozen": "frozen",
+    "learning": "learning",
+    "hostile": "hostile",
+    "desktop": "desktop",
 }
 AT_ONCE = 2
-EDITIONS = ("standard",)
+EDITIONS = {"standard": ("bundle",), "fastai": ("bundle", "fastai")}  # and what they need here
 
 
 class TaskError(Exception):
@@ -146,25 +152,25 @@ def bench(arguments: list[str]) -> int:
 
 
 def bundle(arguments: list[str]) -> int:
-    """The bundle and what takes the space in it; status 1 when it is over its budget."""
-    edition = arguments[-1].removeprefix("--edition=") if arguments else EDITIONS[0]
+    """The bundle, what takes the space in it, and installers; status 1 when over its budget."""
+    pack = "--installers" in arguments
+    arguments = [argument for argument in arguments if argument != "--installers"]
+    edition = arguments[-1].removeprefix("--edition=") if arguments else "standard"
     known = arguments in ([], ["--edition", edition], [f"--edition={edition}"])
     if not known or edition not in EDITIONS:
-        raise TaskError(f"bundle knows --edition {' or '.join(EDITIONS)}, and nothing else so far")
-    python = Environment(ROOT).ready("bundle")
-    place = ROOT / "dist" / edition
-    build: list[str | Path] = [
-        *(python, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"),
-        *("--distpath", place, "--workpath", ROOT / "build" / edition),
-        *(ROOT / "packaging" / "beartray.spec", "--", "--edition", edition),
-    ]
-    weigh = ROOT / "packaging" / "report.py"
-    report: list[str | Path] = [python, weigh, place / "beartray", f"--edition={edition}"]
-    for command in (build, report):
+        raise TaskError(f"bundle knows --edition {' or '.join(EDITIONS)}, and --installers")
+    python = Environment(ROOT).ready(*EDITIONS[edition])
+    tools, made = ROOT / "packaging", ROOT / "dist" / edition / "beartray"
+    build: list[str | Path] = [python, tools / "build.py", "--edition", edition]
+    weigh: list[str | Path] = [python, tools / "report.py", made, "--edition", edition]
+    out = ROOT / "dist" / "installers"
+    install: list[str | Path] = [python, tools / "installers.py", made, "--out", out]
+    install += ["--edition", edition]
+    for command in (build, weigh, *([install] if pack else [])):
         with child(command, cwd=ROOT) as process:
-            if status := process.wait():
-                return status
-    print(f"The bundle is {place / 'beartray'}")
+            status = process.wait()
+        if status and (command is not weigh or sys.platform == "linux"):  # the budget is Linux's
+            return status
     return 0
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import struct
 import subprocess
+import sys
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import elf
+import fastai_contents
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -32,11 +34,32 @@ UNUSED = (
     *("ssl", "_ssl"),
 )
 
+# Of what can only work on other systems, that which PyInstaller complains about here.
+OTHER_SYSTEMS = {
+    "linux": (
+        *("pystray._darwin", "pystray._win32", "pystray._util.win32"),
+        *("watchdog.observers.fsevents", "watchdog.observers.kqueue"),
+        *("watchdog.observers.read_directory_changes", "watchdog.observers.winapi"),
+        "platformdirs.windows",
+    ),
+}
+
+_UNUSED_MODULES = re.compile(
+    r"""
+    # rich can colour source code in 300 languages; we show none
+      pygments\.(filters|formatters|lexers|styles)\.(?!_mapping$).*
+    # pydantic as it was years ago, and for those who write programs
+    | pydantic\.(mypy|v1)(\..*)?
+    """,
+    re.VERBOSE,
+)
+
 _UNUSED_FILES = re.compile(
     r"""
     # onnxruntime for C programs; the Python module next to it has all of it in itself
       onnxruntime/capi/libonnxruntime\.(so|\d|dylib).*
     | .*/(tests?|testing|include)/.*
+    | numpy/_core/_\w+_tests\..*
     | .*\.(pyi|pxd|h|c|cpp|a|lib)
     """,
     re.VERBOSE,
@@ -51,7 +74,9 @@ EXTRAS = {"standard": "", "fastai": "fastai"}
 
 def excluded(edition: str) -> list[str]:
     """The modules that an edition goes without, even where they are installed."""
-    return [*UNUSED, *foreign(needed("beartray", EXTRAS[edition]))]
+    others = OTHER_SYSTEMS.get(sys.platform, ())
+    unused = fastai_contents.excluded(UNUSED) if edition == "fastai" else UNUSED
+    return [*unused, *others, *foreign(needed("beartray", EXTRAS[edition]))]
 
 
 def foreign(packages: set[str]) -> list[str]:
@@ -84,8 +109,15 @@ def wanted(entries: Iterable[Entry]) -> list[Entry]:
     return [entry for entry in entries if not _UNUSED_FILES.fullmatch(entry[0].replace("\\", "/"))]
 
 
+def wanted_modules(entries: Iterable[Entry]) -> list[Entry]:
+    """The modules that the program uses; for those that an import elsewhere would miss if they
+    were among the excluded."""
+    return [entry for entry in entries if not _UNUSED_MODULES.fullmatch(entry[0])]
+
+
 def stripped(entries: Iterable[Entry], folder: Path) -> list[Entry]:
-    """The same, with copies in `folder` that have no symbols, of all that still load then."""
+    """The same as copies in `folder`, without paths of this machine, and without symbols where
+    they still load then."""
     return [
         (entry[0], _strip(entry, folder), entry[2])
         if entry[2] in {"BINARY", "EXTENSION"}  # the others are links
@@ -101,24 +133,11 @@ def _strip(entry: Entry, folder: Path) -> str:
     shutil.copyfile(entry[1], copy)
     copy.chmod(0o755)
     subprocess.run(["strip", "--strip-unneeded", copy], check=True)
-    return str(copy) if loads(copy.read_bytes()) else entry[1]
-
-
-def loads(library: bytes) -> bool:
-    """Whether the parts of a 64-bit ELF file lie as the loader wants them: offset and address
-    alike within a page (elf(5)).
-
-    In libraries that auditwheel has patched, as in NumPy's wheel, strip moves them out of place:
-    "ELF load command address/offset not page-aligned".
-    """
-    (start,) = struct.unpack_from("<Q", library, 32)
-    size, count = struct.unpack_from("<HH", library, 54)
-    for header in range(start, start + size * count, size):
-        kind, _, offset, address = struct.unpack_from("<IIQQ", library, header)
-        (alignment,) = struct.unpack_from("<Q", library, header + 48)
-        if kind == 1 and (offset - address) % max(alignment, 1):
-            return False
-    return True
+    library = copy.read_bytes()
+    if not elf.loads(library):
+        library = Path(entry[1]).read_bytes()
+    copy.write_bytes(elf.without_foreign_paths(library))
+    return str(copy)
 
 
 def lean_model(source: Path, target: Path) -> Path:

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-import tarfile
 import tempfile
 import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from archives import tar_xz
 
 BUDGET = Path(__file__).with_name("budget.toml")
 INTERNAL = "_internal"  # PyInstaller's folder beside the program
@@ -35,12 +37,27 @@ def by_owner(files: Mapping[str, int]) -> Counter[str]:
     return owners
 
 
+def by_module(program: Path) -> Counter[str]:
+    """The compressed bytes of each package of Python modules inside a program; empty where there
+    is no PyInstaller, or the program is not its."""
+    modules: Counter[str] = Counter()
+    with contextlib.suppress(ImportError):
+        from PyInstaller.archive.readers import ArchiveReadError, CArchiveReader
+
+        try:
+            reader = CArchiveReader(str(program))
+        except (ArchiveReadError, OSError):
+            return modules
+        for name in (name for name, (*_, kind) in reader.toc.items() if kind == "z"):
+            for module, (_, _, size) in reader.open_embedded_archive(name).toc.items():
+                modules[module.partition(".")[0]] += size
+    return modules
+
+
 def archived(folder: Path) -> int:
-    """The bytes of `folder` as .tar.xz."""
-    with tempfile.TemporaryFile() as stream:
-        with tarfile.open(fileobj=stream, mode="w:xz", preset=9) as archive:
-            archive.add(folder, folder.name)
-        return stream.seek(0, 2)
+    """The bytes of `folder` as .tar.xz, packed as it is for people."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return tar_xz(folder, Path(scratch, "bundle.tar.xz"), 0).stat().st_size
 
 
 def over(found: Mapping[str, int], budget: Mapping[str, int]) -> list[str]:
@@ -57,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="the bundle's folder")
     parser.add_argument("--edition", default="standard")
-    parser.add_argument("--archive", action="store_true", help="pack it as well: half a minute")
+    parser.add_argument("--archive", action="store_true", help="pack it as well: a minute")
     parser.add_argument("--lines", type=int, default=20, help="how many packages and files")
     asked = parser.parse_args(arguments)
     files = sizes(asked.folder)
@@ -66,7 +83,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = {"unpacked": sum(files.values())}
     if asked.archive:
         found["archive"] = archived(asked.folder)
-    for title, counted in (("packages", by_owner(files)), ("files", Counter(files))):
+    for title, counted in (
+        ("packages", by_owner(files)),
+        ("files", Counter(files)),
+        ("modules, compressed", by_module(asked.folder / "beartray")),
+    ):
         print(f"The largest {title}, MB:")
         for name, size in counted.most_common(asked.lines):
             print(f"{size / MEGA:8.1f}  {name}")

@@ -1,4 +1,4 @@
-"""The bundle, built once for all tests and put where a person might put it."""
+"""The bundles, each built once for all tests and put where a person might put it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,30 +17,39 @@ import pytest
 from tests.helpers import skip
 from tests.program import ROOT, Program
 
-BUILT = "BEARTRAY_BUNDLE"
-"""Names the folder of a bundle that is there already, to test that one."""
+BUILT = {"standard": "BEARTRAY_BUNDLE", "fastai": "BEARTRAY_FASTAI_BUNDLE"}
+"""Name the folder of an edition's bundle that is there already, to test that one."""
 
 
 @pytest.fixture(scope="session")
 def bundle() -> Iterator[Path]:
+    """The standard edition's folder, as `in_place` has it."""
+    with in_place("standard") as place:
+        yield place
+
+
+@contextmanager
+def in_place(edition: str) -> Iterator[Path]:
     """The bundle's folder, read-only, at a path with spaces and letters of many scripts."""
     if sys.platform != "linux":
         pytest.skip("so far bundles are tested on Linux only")
     with tempfile.TemporaryDirectory(prefix="beartray-bundle-") as name:
         place = Path(name, "Zoë’s 熊 programs", "beartray")
-        built = os.environ.get(BUILT)
-        shutil.copytree(built or _build(Path(name)), place, symlinks=True)
+        place.parent.mkdir()
+        if built := os.environ.get(BUILT[edition]):
+            shutil.copytree(built, place, symlinks=True)
+        else:
+            _build(edition, Path(name)).rename(place)
         _protect(place, 0o555)
         yield place
         _protect(place, 0o755)  # else nobody but root could remove it
 
 
-def _build(folder: Path) -> Path:
+def _build(edition: str, folder: Path) -> Path:
     if importlib.util.find_spec("PyInstaller") is None:
         skip("needs PyInstaller: pip install -c requirements.txt '.[bundle]'")
-    command = [sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"]
-    command += ["--distpath", str(folder / "dist"), "--workpath", str(folder / "build")]
-    command += [str(ROOT / "packaging" / "beartray.spec")]
+    command = [sys.executable, str(ROOT / "packaging" / "build.py"), "--edition", edition]
+    command += ["--out", str(folder / "dist"), "--work", str(folder / "build")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "dist" / "beartray"
