@@ -148,6 +148,21 @@ def test_a_pause_that_ended_while_it_was_off_is_over(
     wait_until((inbox / "teddy" / "a.jpg").exists, 20, "the photo was filed")
 
 
+@pytest.mark.parametrize("end", ["nan", "inf", "1e300", "-1", "tomorrow"])
+def test_a_pause_to_no_moment_at_all_lasts_until_somebody_ends_it(
+    run: Callable[..., Running], tmp_path: Path, end: str
+) -> None:
+    inbox = make_tree(tmp_path / "inbox", {})
+    running = run(watching(inbox))
+    running.live.pause(time.time() + 3600)
+    running.wait_for_pause(True)
+    running.end()
+    (running.paths.private / "paused-until").write_text(end)
+    again = run(None)
+    again.wait_for_pause(True)
+    assert again.live.pausing.until is None
+
+
 def test_a_pause_without_an_end_replaces_one_with_an_end(
     run: Callable[..., Running], tmp_path: Path
 ) -> None:

@@ -101,3 +101,10 @@ def test_what_is_no_moment_to_come(text: str) -> None:
 )
 def test_a_moment_to_come_in_words(hours: float, words: str) -> None:
     assert times.until_words(NOW.timestamp() + hours * 3600, NOW) == words
+
+
+@pytest.mark.parametrize("moment", [float("nan"), float("inf"), 1e300, 10**400, -1.0])
+def test_what_is_no_moment_is_refused_before_a_clock_sees_it(moment: float) -> None:
+    with pytest.raises(BeartrayError, match="between the years"):
+        times.on_the_calendar(moment)
+    assert times.on_the_calendar(1_800_000_000) == 1_800_000_000.0

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from trayapp import settings
+from trayapp import settings, times
 from trayapp.files import write_atomically
+from trayapp.photo import BeartrayError
 from trayapp.pipeline import Pipeline
 from trayapp.settings import SettingsError
 from trayapp.settings_file import SettingsFile
@@ -74,10 +75,10 @@ class Pause:
 
     def _read(self) -> float | None:
         try:
-            return float(self._file.read_text("ascii"))
+            return times.on_the_calendar(float(self._file.read_text("ascii")))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, BeartrayError) as error:
             logger.warning("%s cannot be read: %s", self._file, error)
             return None
 

@@ -8,6 +8,7 @@ from datetime import datetime, time, timedelta
 from trayapp.photo import BeartrayError
 
 LONGEST_SECONDS = 366 * 86400.0
+YEAR_3000 = 32_503_680_000.0  # seconds since the epoch
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 # "Until tomorrow" is until the next 6 o'clock in the morning: for who is still up at one at
@@ -24,6 +25,13 @@ def seconds(text: str) -> float:
     if not _SPAN.fullmatch(found) or not 0 < total <= LONGEST_SECONDS:
         raise BeartrayError(f"{text!r} is not a span of time; write for example 30m, 1h or 1h30m")
     return total
+
+
+def on_the_calendar(since_epoch: float) -> float:
+    """`since_epoch`, in seconds, where a calendar can show it. Raises `BeartrayError`."""
+    if not 0 <= since_epoch <= YEAR_3000:  # nor is it when it is not a number
+        raise BeartrayError("a pause has to end between the years 1970 and 3000")
+    return float(since_epoch)
 
 
 def local_now() -> datetime:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from trayapp import settings
+from trayapp import settings, times
 from trayapp.app.actions import TrayActions
 from trayapp.app.face import Face
 from trayapp.app.log import log_to
@@ -159,8 +159,8 @@ class App:
         match request:
             case {"command": "status"}:
                 return self.status()
-            case {"command": "pause", "until": int() | float() as moment}:
-                self.actions.pause_until(float(moment))
+            case {"command": "pause", "until": int() | float() as until}:
+                self.actions.pause_until(times.on_the_calendar(until))
             case {"command": "pause"}:
                 self.actions.pause(None)
             case {"command": "resume"}:
