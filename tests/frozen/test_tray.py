@@ -73,7 +73,7 @@ def test_real_photos_are_filed_also_after_its_engine_died(app: RealApp) -> None:
     photos = {label: some_web_photos(label) for label in ("grizzly", "black", "teddy")}
     for turn in range(2):
         for label, found in photos.items():
-            shutil.copy(found[turn], app.inbox / f"{label} {turn}.jpg")
+            shutil.copyfile(found[turn], app.inbox / f"{label} {turn}.jpg")
         wait_until(lambda: not list(app.inbox.glob("*.jpg")), "all were filed", 30.0)
         for engine in children(app.process.pid):
             os.kill(engine, signal.SIGKILL)

@@ -29,7 +29,7 @@ T = TypeVar("T")
 class Kept(Generic[T]):
     """An answer that is asked for again once it is a little old, or after `forget`.
 
-    With no `seconds` it is kept for as long as makes up for what it cost.
+    With no `seconds` it is kept for as long as makes up for the processor time that it cost.
     """
 
     def __init__(self, ask: Callable[[], T], seconds: float | None = UNCHANGED_SECONDS) -> None:
@@ -39,11 +39,11 @@ class Kept(Generic[T]):
     def get(self) -> T:
         known = self._known
         if known is None or time.monotonic() >= known[0]:
-            began = time.monotonic()
+            began = time.thread_time()
             answer = self._ask()
-            now = time.monotonic()
-            fresh = COST_SHARE * (now - began) if self._seconds is None else self._seconds
-            known = self._known = (now + fresh, answer)
+            cost = time.thread_time() - began
+            fresh = COST_SHARE * cost if self._seconds is None else self._seconds
+            known = self._known = (time.monotonic() + fresh, answer)
         return known[1]
 
     def forget(self) -> None:
