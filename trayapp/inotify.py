@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import warnings
 from collections.abc import Callable
 
 from watchdog.observers.api import BaseObserver
@@ -17,6 +18,10 @@ from watchdog.observers.inotify_c import (
     WatchCallback,
     WatchDescriptor,
 )
+
+# In a burst of new folders watchdog may come to one of them twice, and says so; the second watch
+# replaces the first.
+warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
 
 _MOVED_OR_UNMOUNTED = InotifyConstants.IN_MOVE_SELF | InotifyConstants.IN_UNMOUNT
 
