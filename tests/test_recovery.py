@@ -183,6 +183,22 @@ def test_a_photo_stays_when_its_copy_may_not_last(
     assert read_tree(inbox) == PHOTO
 
 
+def test_a_copy_that_may_not_last_stays_where_somebody_has_edited_it(
+    books: Books, inbox: Path, other_disks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edit_and_fail(folder: Path) -> None:
+        (folder / "a.jpg").write_text("edited by somebody who was quick")
+        raise OSError(errno.EIO, "Input/output error", str(folder))
+
+    monkeypatch.setattr(disk, "sync_folder", edit_and_fail)
+    with pytest.raises(PlaceError):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    assert read_tree(inbox) == {
+        **PHOTO,
+        "grizzly": {"a.jpg": "edited by somebody who was quick"},
+    }
+
+
 def test_a_move_that_may_not_last_is_looked_at_again(
     books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,12 +127,12 @@ def _move(step: Step, arrived: Arrived) -> None:
 def _move_to_other_disk(step: Step, photo: Photo, arrived: Arrived) -> None:
     if not os.access(step.source.parent, os.W_OK):  # before a long copy for nothing
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(step.source))
-    _copy(step, arrived)
+    made = _copy(step, arrived)
     try:
         _check(step.source, photo.looks_like)
         step.source.unlink()
     except (ChangedError, OSError):
-        _discard(step.target)
+        _discard(step.target, made)
         raise
 
 
@@ -151,14 +151,16 @@ def _check_moved(step: Step) -> None:
         raise ChangedError(f"{step.source} changed while it was being moved; it was left alone")
 
 
-def _copy(step: Step, arrived: Arrived) -> None:
+def _copy(step: Step, arrived: Arrived) -> Photo:
+    """Returns the copy as it was made."""
     assert step.photo is not None
     assert step.temporary is not None
     _check(step.source, step.photo.looks_like)
     disk.copy_verified(step.source, step.temporary)
     try:
         _check(step.source, step.photo.looks_like)
-        arrived(replace(step, arrived=Photo.at(step.temporary)))
+        made = Photo.at(step.temporary)
+        arrived(replace(step, arrived=made))
         disk.rename_exclusively(step.temporary, step.target)
     except BaseException:
         step.temporary.unlink(missing_ok=True)
@@ -166,8 +168,9 @@ def _copy(step: Step, arrived: Arrived) -> None:
     try:
         disk.sync_folder(step.target.parent)
     except OSError:  # the original is still there, and is not given up for such a copy
-        _discard(step.target)
+        _discard(step.target, made)
         raise
+    return made
 
 
 def _drop_source(step: Step) -> None:
@@ -228,10 +231,16 @@ def _keep_properties(step: Step, written: Path) -> None:
     os.utime(written, ns=(old, old))
 
 
-def _discard(copy: Path) -> None:
-    """The step fails, and what it made goes again; unless its disk has gone with it."""
+def _discard(copy: Path, made: Photo) -> None:
+    """The step fails, and what it made goes again; unless its disk has gone with it.
+
+    A copy that somebody has edited meanwhile is theirs, and stays.
+    """
     try:
-        copy.unlink()
+        if Photo.at(copy).looks_like(made):
+            copy.unlink()
+    except NotAPhotoError:  # or they put something else there
+        return
     except OSError as error:
         raise UncertainError(error.errno, error.strerror, str(copy)) from None
 
