@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
+from trayapp import disk
 from trayapp.database import Database
 from trayapp.decide import decide
 from trayapp.filing import Filing
@@ -40,3 +45,15 @@ def plan(path: Path, sort: Sort | None = None, label: str = "grizzly") -> Plan:
     found = decide(Photo.at(path), Verdict(label, 0.98), sort or Sort(), path.parent)
     assert found is not None
     return found
+
+
+def part_disks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every folder lay on a disk of its own."""
+
+    def refuse(source: Path, target: Path) -> None:
+        if source.parent != target.parent:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(source, target)
+
+    rename = disk.rename_exclusively
+    monkeypatch.setattr(disk, "rename_exclusively", refuse)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.books import Books, open_books, plan
+from tests.books import Books, open_books, part_disks, plan
 from tests.helpers import make_tree, read_tree
 from trayapp import disk, place
 from trayapp.filing import GoneError, PlaceError, UndoError
@@ -41,14 +41,7 @@ def inbox(tmp_path: Path) -> Path:
 def destination(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Also as if every folder lay on a disk of its own."""
     if request.param == "other disk":
-
-        def refuse(source: Path, target: Path) -> None:
-            if source.parent != target.parent:
-                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-            rename(source, target)
-
-        rename = disk.rename_exclusively
-        monkeypatch.setattr(disk, "rename_exclusively", refuse)
+        part_disks(monkeypatch)
     return str(request.param)
 
 

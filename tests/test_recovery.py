@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.books import Books, open_books, plan
+from tests.books import Books, open_books, part_disks, plan
 from tests.helpers import make_tree, read_tree
 from trayapp import disk
 from trayapp.filing import GoneError, HalfDoneError, PlaceError, UndoError
@@ -41,14 +41,7 @@ def inbox(tmp_path: Path) -> Path:
 @pytest.fixture
 def other_disks(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every folder lay on a disk of its own."""
-
-    def refuse(source: Path, target: Path) -> None:
-        if source.parent != target.parent:
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        rename(source, target)
-
-    rename = disk.rename_exclusively
-    monkeypatch.setattr(disk, "rename_exclusively", refuse)
+    part_disks(monkeypatch)
 
 
 def begun(books: Books, photo: Path, sort: Sort | None = None) -> tuple[Entry, tuple[Step, ...]]:
