@@ -181,9 +181,10 @@ def test_the_view_is_quick_with_a_long_history(menu: Menu, inbox: Path) -> None:
         )
         db.executemany(
             "INSERT INTO entries (time, batch, action, path, destination, label, confidence,"
-            " state, owner) VALUES (0, ?, 'move', x'2f61', x'2f62', 'teddy', 1, 'done', '')",
+            " state, owner) VALUES (0, ?, 'move', x'2f61', x'2f62', 'teddy', 1, 'begun', '')",
             [(n // 500,) for n in range(50_000)],
         )
+        db.execute("UPDATE entries SET state = 'done'")
     assert (menu.view.unsure, menu.view.batch) == (1000, Batch(99, 500))
     took = []
     for _ in range(5):

@@ -76,7 +76,7 @@ def test_the_write_ahead_log_does_not_grow_with_the_journal(tmp_path: Path) -> N
         log = tmp_path / "books" / "journal.sqlite-wal"
         sizes = [_file(books, inbox / f"{n}.jpg", log) for n in range(count)]
     assert max(sizes) < 5_000_000
-    assert sizes[-1] == sizes[2 * count // 3], "it is written over"
+    assert sizes[-1] < sizes[2 * count // 3] + 100_000, "it is written over"
 
 
 def _file(books: Books, photo: Path, log: Path) -> int:
@@ -94,7 +94,7 @@ def test_a_photo_takes_a_few_hundred_bytes(tmp_path: Path) -> None:
 
 
 def test_a_count_that_takes_long_is_kept_for_longer() -> None:
-    """With 100,000 photos filed today, counting them twice a second would hold up the filing."""
+    """With 30,000 photos in unsure/, counting them twice a second would hold up the filing."""
     asked: list[float] = []
 
     def count() -> int:

@@ -310,7 +310,7 @@ def test_a_damaged_index_is_found(
     books.filing.file(plan(inbox / "b.jpg"), None)
     with sqlite3.connect(tmp_path / "books" / "journal.sqlite") as db:
         db.execute("PRAGMA writable_schema = ON")
-        db.execute("UPDATE sqlite_schema SET sql = replace(sql, '(time,', '(batch,')")
+        db.execute("UPDATE sqlite_schema SET sql = replace(sql, '(time)', '(batch)')")
     db.close()
     assert kinds(look())[0] == "damaged"
 

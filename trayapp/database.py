@@ -33,16 +33,41 @@ CREATE INDEX notes_by_content ON notes (mtime_ns, size);
 CREATE TABLE roots (path BLOB PRIMARY KEY, time REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE made_folders (path BLOB PRIMARY KEY) WITHOUT ROWID;
 """
-# What is counted whenever the tray shows something new; made also in files of older versions.
+# Made also in files of older versions.
 INDEXES = """
 CREATE INDEX IF NOT EXISTS notes_left_alone ON notes (outcome, path)
     WHERE outcome = 'existing' OR outcome = 'unsure';
-CREATE INDEX IF NOT EXISTS entries_by_day ON entries (time, state, label);
-DROP INDEX IF EXISTS entries_by_time;
+CREATE INDEX IF NOT EXISTS entries_by_time ON entries (time);
+CREATE INDEX IF NOT EXISTS entries_of_batch ON entries (batch);
+DROP INDEX IF EXISTS entries_by_day;
+DROP INDEX IF EXISTS entries_by_batch;
 CREATE INDEX IF NOT EXISTS entries_taken_back ON entries (destination) WHERE state = 'undone';
-CREATE INDEX IF NOT EXISTS entries_by_batch ON entries (batch, state);
 CREATE INDEX IF NOT EXISTS steps_by_temporary ON steps (temporary) WHERE temporary IS NOT NULL
 """
+# What the tray shows is kept, not counted with each photo anew, and by SQLite itself: whoever
+# files or takes back, in whichever process, does so in the same transaction. Midnight is the
+# beginning of a quarter of an hour in every time zone.
+QUARTER_SECONDS = 900
+TOTALS = (
+    "CREATE TABLE filed_by_batch (batch INTEGER PRIMARY KEY, photos INTEGER NOT NULL)",
+    """CREATE TABLE filed_by_quarter (
+        quarter INTEGER NOT NULL, label TEXT NOT NULL, photos INTEGER NOT NULL,
+        PRIMARY KEY (quarter, label)) WITHOUT ROWID""",
+    """INSERT INTO filed_by_batch
+        SELECT batch, count(*) FROM entries WHERE state = 'done' GROUP BY batch""",
+    f"""INSERT INTO filed_by_quarter
+        SELECT CAST(time / {QUARTER_SECONDS} AS INTEGER), ifnull(label, ''), count(*)
+        FROM entries WHERE state = 'done' GROUP BY 1, 2""",
+    f"""CREATE TRIGGER count_filed AFTER UPDATE OF state ON entries
+    WHEN (new.state = 'done') != (old.state = 'done') BEGIN
+        INSERT INTO filed_by_batch VALUES (new.batch, iif(new.state = 'done', 1, -1))
+            ON CONFLICT DO UPDATE SET photos = photos + excluded.photos;
+        INSERT INTO filed_by_quarter VALUES (
+            CAST(new.time / {QUARTER_SECONDS} AS INTEGER), ifnull(new.label, ''),
+            iif(new.state = 'done', 1, -1))
+            ON CONFLICT DO UPDATE SET photos = photos + excluded.photos;
+    END""",
+)
 
 
 class JournalError(BeartrayError):
@@ -149,6 +174,9 @@ def _prepare(db: sqlite3.Connection) -> int:
     if version <= VERSION:
         for statement in INDEXES.split(";"):
             db.execute(statement)
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'count_filed'").fetchone():
+            for statement in TOTALS:
+                db.execute(statement)
     db.execute("COMMIT")
     return version
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trayapp import rows
-from trayapp.database import Database, path_of, raw
+from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
 from trayapp.notes import drop_note, write_note
 from trayapp.photo import Entry, Photo, Plan
 from trayapp.rows import Phase
@@ -211,23 +211,27 @@ class Journal:
 
     def of_batch(self, batch: int) -> list[int]:
         """The ids of the photos of one batch that are filed now, newest first."""
-        query = "SELECT id FROM entries WHERE batch = ? AND state = 'done' ORDER BY id DESC"
+        query = "SELECT id FROM entries WHERE batch = ? AND +state = 'done' ORDER BY id DESC"
         return self._ids(query, batch)
 
     def count_batch(self, id_: int) -> int:
         """How many photos of one batch are filed now."""
-        query = "SELECT count(*) FROM entries WHERE batch = ? AND state = 'done'"
+        query = "SELECT photos FROM filed_by_batch WHERE batch = ?"
         with self._database.reading() as db:
-            return int(db.execute(query, (id_,)).fetchone()[0])
+            found = db.execute(query, (id_,)).fetchone()
+        return int(found[0]) if found else 0
 
     def labels_filed(self, since: float) -> dict[str | None, int]:
-        """How many photos of each label were filed since then and are still, the most first."""
-        query = (  # the plus sign: look through what was filed since, not through all there is
-            "SELECT label, count(*) FROM entries WHERE +state = 'done' AND time >= ?"
-            " GROUP BY label ORDER BY count(*) DESC, label"
+        """How many photos of each label were filed since then and are still, the most first.
+
+        `since` is the beginning of a quarter of an hour.
+        """
+        query = (
+            "SELECT nullif(label, ''), sum(photos) FROM filed_by_quarter WHERE quarter >= ?"
+            " GROUP BY label HAVING sum(photos) > 0 ORDER BY sum(photos) DESC, label"
         )
         with self._database.reading() as db:
-            return dict(db.execute(query, (since,)).fetchall())
+            return dict(db.execute(query, (since // QUARTER_SECONDS,)).fetchall())
 
     def filed_from(self, folder: Path, stem: str) -> list[Entry]:
         """What is filed now and lay in `folder` under a name with this stem, newest first."""
