@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,9 @@ class Unsure:
 
     def count(self) -> int:
         """How many there are; quick."""
-        return len(_names_in(self.folder)) if self._apart else self.notes.count_unsure(self.root)
+        if self._apart:
+            return sum(1 for _ in _names_in(self.folder))
+        return self.notes.count_unsure(self.root)
 
     def photos(self) -> list[Path]:
         """Those that are still there, by name; the others are forgotten."""
@@ -47,9 +50,10 @@ class Unsure:
         return self.sort.unsure == "folder" and self.sort.action != "tag"
 
 
-def _names_in(folder: Path) -> list[str]:
+def _names_in(folder: Path) -> Iterator[str]:
     """Of the photos in `folder`; those that are still on their way have hidden names."""
-    with suppress(OSError), os.scandir(folder) as found:
-        names = [entry.name for entry in found if not entry.name.startswith(".")]
-        return [name for name in names if os.path.splitext(name)[1].lower() in SUFFIXES]  # noqa: PTH122
-    return []
+    with suppress(OSError), os.scandir(folder) as found:  # one by one: there may be 100,000
+        for entry in found:
+            name = entry.name
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:  # noqa: PTH122
+                yield name
