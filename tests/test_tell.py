@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,21 @@ def test_a_burst_without_end_is_told_of_once_a_minute() -> None:
         gather.add(filed(tenth), tenth / 10)
         told += gather.notices(tenth / 10, idle=False)
     assert [len(notice.undo) for notice in told] == [601, 601]
+
+
+def test_what_a_backlog_has_to_tell_takes_little_memory() -> None:
+    """In ten minutes of a digest 100,000 photos may be filed."""
+    gather, count, entry = Gather("digest"), 5_000, filed(1).entry
+    gather.add(Filed(entry), 0.0)
+    tracemalloc.start()
+    try:
+        for number in range(count):
+            gather.add(Filed(replace(entry, id=1000 + number)), 0.0)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held / count < 16, "bytes a photo"
+    assert len(gather.flush()[0].undo) == count + 1
 
 
 def test_a_digest_waits_for_half_a_minute_of_peace() -> None:

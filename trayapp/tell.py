@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Notice:
 
     title: str
     body: str
-    undo: tuple[int, ...] = ()
+    undo: Sequence[int] = ()
     problem: bool = False
     show: Path | None = None
 
@@ -166,7 +167,7 @@ class _Tally:
     def __init__(self) -> None:
         self._alone: Filed | Left | None = None  # the first, and at the end maybe the only one
         self._labels = Counter[str]()
-        self._ids: list[int] = []
+        self._ids = array("q")  # of a backlog there are thousands, and this takes a fifth
         self._left = 0
         self._filed_to, self._left_in = _Common(), _Common()
         self._troubles: list[Trouble] = []

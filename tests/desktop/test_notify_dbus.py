@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -232,6 +233,27 @@ def test_the_same_problem_again_takes_its_own_place_and_photos_never_do(stage: S
     stage.notifier.show(PROBLEM)
     wait_until(lambda: service.calls == 8, "it was told once more")
     wait_until(lambda: 8 in service.shown, "what was closed is shown anew")
+
+
+def test_notices_of_a_backlog_take_little_memory(stage: Stage) -> None:
+    """Each can be undone for a long time, and has thousands of photos."""
+    service, each, notices = Service(), 4000, 5
+    connection = stage.start(service)
+    stage.notifier.show(Notice("first", ""))
+    stage.wait_for_buttons(1)
+    tracemalloc.start()
+    try:
+        for number in range(notices):
+            ids = tuple(range(1000 + number * each, 1000 + (number + 1) * each))
+            stage.notifier.show(Notice(f"{each} photos filed", "", undo=ids))
+            stage.wait_for_buttons(number + 2)
+        del ids
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held / (notices * each) < 16, "bytes a photo"
+    press(connection, service, 2, "undo")
+    wait_until(lambda: stage.person.undone == [tuple(range(1000, 1000 + each))], "it works")
 
 
 def test_a_service_that_hangs_gets_one_notice_and_nothing_piles_up(stage: Stage) -> None:

@@ -7,7 +7,9 @@ import html
 import logging
 import threading
 import time
+from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +117,8 @@ class DBusNotifier:
                 self._fallback.show(notice)
             return
         self._open.pop(number, None)
-        self._open[number] = notice  # the newest last
+        # The newest last; of a backlog each undoes thousands of photos.
+        self._open[number] = replace(notice, undo=array("q", notice.undo))
         while len(self._open) > REMEMBERED:
             del self._open[next(iter(self._open))]
 
@@ -154,7 +157,7 @@ class DBusNotifier:
         if action == UNDO and notice.undo:
             del self._open[number]  # once is enough
             self._bus.spawn(lambda: self._take_away(number))
-            self._start(lambda: self._on_undo(notice.undo), UNDO)
+            self._start(lambda: self._on_undo(tuple(notice.undo)), UNDO)
         elif action in (SHOW, CLICK) and (place := notice.show) is not None:
             self._start(lambda: self._on_show(place), SHOW)
 
