@@ -31,13 +31,20 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="fewer photos: a minute")
     options.add_argument("--json", action="store_true", help="one JSON object a line")
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory(prefix="beartray-bench-") as scratch:
-        figures = list(measure(Path(scratch), chosen))
-    if chosen.json:
+    figures: list[Figure] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="beartray-bench-") as scratch:
+            figures.extend(measure(Path(scratch), chosen))
+    finally:  # what took hours to measure is told, whatever came after
+        show(figures, chosen.json)
+
+
+def show(figures: list[Figure], as_json: bool) -> None:
+    if as_json:
         print(json.dumps({"machine": machine()}))
     else:
         print(machine())
-    print("\n".join(lines_of_json(figures) if chosen.json else table(figures)))
+    print("\n".join(lines_of_json(figures) if as_json else table(figures)))
 
 
 def measure(scratch: Path, chosen: argparse.Namespace) -> Iterator[Figure]:

@@ -43,7 +43,7 @@ def machine() -> str:
 def table(figures: Iterable[Figure]) -> Iterator[str]:
     """The lines of the table; one blank line before each group."""
     rows = list(figures)
-    width = max(len(row.name) for row in rows)
+    width = max((len(row.name) for row in rows), default=0)
     for group, members in groupby(rows, key=lambda row: row.group):
         yield f"\n{group}"
         for row in members:

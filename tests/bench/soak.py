@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,32 +12,40 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.bench.engines import pool_rate
 from tests.bench.figures import Figure, spread
 from tests.bench.photos import copies
-from tests.bench.running import Running, processes, running, set_up, wait, wanted_seconds
+from tests.bench.running import Running, running, set_up, wait
 from tests.bench.samples import Sample, take
+from tests.bench.upkeep import afterwards
 from tests.desktop.desk import Desk, Panel
 from tests.desktop.desk.desk import PROGRAMS
 from tests.program import Program
 
-SHARE, GROWTH_MB, MENU_MS, HISTORY_MS, HANDLES = 85.0, 20.0, 500.0, 200.0, 8
+SHARE, GROWTH_MB, MENU_MS, HANDLES = 85.0, 20.0, 500.0, 8
 EVERY_SECONDS = 2.0
 QUIET_SECONDS = 5.0
 STUCK_SECONDS = 120.0
-ALONE = 600  # photos that the bare engine is timed with, before and after
+ALONE = 1000  # photos that the bare engine is timed with, before and after
+PARTS = 10  # of the backlog: each has a line of the table, and a menu that is clicked open
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """The tray's process before, while and after it filed; `busy` is the engine's share of time
-    with a photo to work at, in percent (None with several workers)."""
+    """The tray's process before, while and after it filed; `clicked` is how long a menu took
+    from the click until it was drawn, in seconds."""
 
     before: Sample
     during: list[Sample]
     after: Sample
-    busy: float | None
+    clicked: list[float]
     took: float
+
+    @property
+    def filed(self) -> int:
+        return self.during[-1].filed
 
 
 def soak(
@@ -56,12 +63,13 @@ def soak(
             desk = stack.enter_context(closing(Desk(Path(folder), scratch / "shots")))
         program, inbox = _program(scratch, desk, workers)
         rates = [pool_rate(alone, workers).rate]
-        seen = _file(program, inbox, made, desk, workers)
+        seen = _file(program, inbox, made, desk)
         rates.append(pool_rate(alone, workers).rate)
-    yield from _speed(count, seen, rates)
+    yield from _speed(count, workers, seen, rates)
+    yield from _parts(count, seen)
     yield from _held(seen)
     yield from _answers(seen)
-    yield from _afterwards(program, count)
+    yield from afterwards(program, inbox, seen.filed)
 
 
 def _program(scratch: Path, desk: Desk | None, workers: int) -> tuple[Program, Path]:
@@ -73,58 +81,94 @@ def _program(scratch: Path, desk: Desk | None, workers: int) -> tuple[Program, P
     return program, inbox
 
 
-def _file(
-    program: Program, inbox: Path, made: Sequence[Path], desk: Desk | None, workers: int
-) -> _Seen:
+def _file(program: Program, inbox: Path, made: Sequence[Path], desk: Desk | None) -> _Seen:
     with running(program, inbox, *(() if desk else ("run", "--headless"))) as app:
         wait(lambda: app.is_ready() and app.status()["watching"], "the engine", 0.05)
         if desk:
             desk.wait_for_icon()
         panel = desk.panel() if desk else None
         time.sleep(QUIET_SECONDS)
-        before = take(app, panel)
-        engine = processes(app.process.pid)["engine"] if workers == 1 else None
-        wanted, started = wanted_seconds(engine) if engine else 0.0, time.monotonic()
+        before, clicked = take(app, panel), list[float]()
+        started = time.monotonic()
         for path in made:
             path.rename(inbox / path.name)
-        during = list(_until_filed(app, panel, len(made)))
+        during = list(_until_filed(app, panel, len(made), desk, clicked))
         took = during[-1].time - started
-        busy = 100 * (wanted_seconds(engine) - wanted) / took if engine else None
         time.sleep(QUIET_SECONDS)
-        return _Seen(before, during, take(app, panel), busy, took)
+        return _Seen(before, during, take(app, panel), clicked, took)
 
 
-def _until_filed(app: Running, panel: Panel | None, count: int) -> Iterator[Sample]:
-    last, moved = -1, time.monotonic()
-    while last < count:
+def _until_filed(
+    app: Running, panel: Panel | None, count: int, desk: Desk | None, clicked: list[float]
+) -> Iterator[Sample]:
+    last, part, moved = -1, 0, time.monotonic()
+    while last < count and time.monotonic() - moved < STUCK_SECONDS:
         sample = take(app, panel)
         yield sample
         if sample.filed > last:
             last, moved = sample.filed, time.monotonic()
-        elif time.monotonic() - moved > STUCK_SECONDS:
-            raise SystemExit(f"bench: {sample.filed} of {count} photos filed, then no more")
+        if PARTS * last // count > part:
+            part = PARTS * last // count
+            print(f"bench: {last:,} filed, {sample.resident:.1f} MB resident", file=sys.stderr)
+            clicked += [_click(desk)] if desk else []
         time.sleep(EVERY_SECONDS if last < count else 0)
 
 
-def _speed(count: int, seen: _Seen, alone: list[float]) -> Iterator[Figure]:
-    rate, limit = count / seen.took, sum(alone) / len(alone)
+def _click(desk: Desk) -> float:
+    """From a real click until the menu is drawn; one that does not come counts with the time
+    that it was given."""
+    began = time.monotonic()
+    try:
+        desk.open_menu()
+    except pytest.fail.Exception as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+    took = time.monotonic() - began
+    desk.keys("Escape")
+    return took
+
+
+def _speed(count: int, workers: int, seen: _Seen, alone: list[float]) -> Iterator[Figure]:
+    rate, limit = seen.filed / seen.took, sum(alone) / len(alone)
     share = 100 * rate / limit
-    yield Figure("Soak", "the engine alone, before and after", limit, "photos/s", _both(alone))
-    yield Figure("Soak", f"the app, {count:,} photos at once", rate, "photos/s")
-    yield Figure(
-        "Soak", "share of the engine's own rate", share, "%", _goal(share, SHARE, least=True)
-    )
-    if seen.busy is not None:
-        yield Figure("Soak", "the engine had a photo to work at", seen.busy, "%", "of that time")
-    tenth = max(1, len(seen.during) // 10)
-    for name, some in (("first", seen.during[: tenth + 1]), ("last", seen.during[-tenth - 1 :])):
-        filed = some[-1].filed - some[0].filed
-        seconds = (some[-1].time - some[0].time) or 1.0
-        yield Figure("Soak", f"rate in the {name} tenth", filed / seconds, "photos/s")
+    everything = "all of them" if seen.filed == count else f"of {count:,}: DOES NOT HOLD"
+    yield Figure("Soak", "filed", seen.filed, "photos", everything)
+    both = " and ".join(f"{rate:.1f}" for rate in alone)
+    yield Figure("Soak", "the engine alone, before and after", limit, "photos/s", both)
+    yield Figure("Soak", "the app, all photos at once", rate, "photos/s", f"{seen.took:.0f} s")
+    goal = _goal(share, SHARE, least=True)
+    yield Figure("Soak", "share of the engine's own rate", share, "%", goal)
+    if workers == 1:
+        busy = 100 * _wanted(seen.during) / (seen.during[-1].time - seen.during[0].time)
+        yield Figure("Soak", "the engine had a photo to work at", busy, "%", "of that time")
 
 
-def _both(rates: list[float]) -> str:
-    return " and ".join(f"{rate:.0f}" for rate in rates)
+def _wanted(samples: Sequence[Sample]) -> float:
+    """Seconds in which the engine had work, in whichever process."""
+    found: dict[int, list[float]] = {}
+    for engine in (sample.engine for sample in samples):
+        if engine is not None:
+            found.setdefault(engine.pid, []).append(engine.wanted)
+    first, *others = found.values()
+    return first[-1] - first[0] + sum(times[-1] for times in others)
+
+
+def _parts(count: int, seen: _Seen) -> Iterator[Figure]:
+    """How speed and memory went along."""
+    last = seen.during[0]
+    for part in range(1, PARTS + 1):
+        goal = count * part // PARTS
+        now = next((sample for sample in seen.during if sample.filed >= goal), None)
+        if now is None or now.time == last.time:
+            continue
+        rate = (now.filed - last.filed) / (now.time - last.time)
+        status = 1e3 * max(sample.status for sample in seen.during if sample.filed <= now.filed)
+        note = (
+            f"tray {now.resident:.1f} MB resident, {now.proportional:.1f} MB PSS,"
+            f" {now.handles} handles; engine {now.engine.resident if now.engine else 0:.0f} MB;"
+            f" journal {now.journal:.1f} MB; status within {status:.0f} ms"
+        )
+        yield Figure("Soak, along the way", f"at {now.filed:,}", rate, "photos/s", note)
+        last = now
 
 
 def _held(seen: _Seen) -> Iterator[Figure]:
@@ -141,19 +185,13 @@ def _held(seen: _Seen) -> Iterator[Figure]:
         most = max(getattr(sample, name) for sample in samples) - start
         note = f"of {start}; {getattr(seen.after, name)} afterwards; {_goal(most, HANDLES)}"
         yield Figure("Soak", f"more {name} at most", most, name, note)
-    engine = max(sample.engine for sample in samples)
-    note = f"{seen.before.engine:.0f} MB before"
-    yield Figure("Soak", "engine process at most, resident", engine, "MB", note)
+    engine = max(sample.engine.resident for sample in samples if sample.engine)
+    yield Figure("Soak", "engine process at most, resident", engine, "MB")
     journal = max(sample.journal for sample in samples)
     note = f"{1e6 * journal / max(1, seen.after.filed):.0f} bytes a photo"
     yield Figure("Soak", "journal at most", journal, "MB", note)
-    yield Figure(
-        "Soak",
-        "log",
-        max(sample.log for sample in samples),
-        "MB",
-        _goal(max(sample.log for sample in samples), 1.0),
-    )
+    log = max(sample.log for sample in samples)
+    yield Figure("Soak", "log at most", log, "MB", _goal(log, 1.0))
 
 
 def _answers(seen: _Seen) -> Iterator[Figure]:
@@ -164,41 +202,9 @@ def _answers(seen: _Seen) -> Iterator[Figure]:
     menu = [sample.menu for sample in seen.during if sample.menu is not None]
     if menu:
         yield from spread("Soak", "menu answered under load", menu, _goal(1e3 * max(menu), MENU_MS))
-
-
-def _afterwards(program: Program, count: int) -> Iterator[Figure]:
-    start = min(_timed(program, "about")[0] for _ in range(3))
-    extra = min(_timed(program, "history")[0] for _ in range(3)) - start
-    goal = _goal(1e3 * extra, HISTORY_MS)
-    yield Figure("Soak, afterwards", "`history`, beyond the start", 1e3 * extra, "ms", goal)
-    for words in (("history", "-n", str(count)), ("history", "--verify")):
-        seconds, held = _timed(program, *words)
-        note = f"{held:.0f} MB at most"
-        yield Figure("Soak, afterwards", f"`{' '.join(words)}`", seconds, "s", note)
-    rows = program.rows("history", "-n", str(max(1, count // 5)))
-    seconds, held = _timed(program, "undo", "--since", rows[-1]["time"])
-    note = f"{held:.0f} MB at most"
-    yield Figure(
-        "Soak, afterwards", "`undo --since`, a fifth of it", len(rows) / seconds, "photos/s", note
-    )
-    seconds, held = _timed(program, "history", "--verify")
-    yield Figure(
-        "Soak, afterwards", "`history --verify` once more", seconds, "s", f"{held:.0f} MB at most"
-    )
-
-
-def _timed(program: Program, *words: str) -> tuple[float, float]:
-    """Seconds, and MB resident at most, of one command, which has to end well."""
-    began = time.monotonic()
-    process = subprocess.Popen(
-        [*program.beartray, *words], env=program.environ, stdout=subprocess.DEVNULL
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"bench: `beartray {' '.join(words)}` ended with {process.returncode}")
-    return seconds, usage.ru_maxrss / 1000
+    if seen.clicked:
+        goal = "with the panel's own time, and that of looking at the screen"
+        yield from spread("Soak", "from a click to a drawn menu", seen.clicked, goal)
 
 
 def _goal(value: float, goal: float, least: bool = False) -> str:
