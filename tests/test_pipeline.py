@@ -16,8 +16,8 @@ from tests.helpers import make_tree, read_tree, wait_until
 from trayapp import disk
 from trayapp.engine import EngineError
 from trayapp.inbox import Inbox
-from trayapp.photo import Photo, Verdict
-from trayapp.pipeline import Pipeline
+from trayapp.photo import Entry, Photo, Verdict
+from trayapp.pipeline import IN_FLIGHT, Pipeline
 from trayapp.settings import Folder, Sort
 from trayapp.settle import Settle
 from trayapp.steps import look
@@ -394,3 +394,31 @@ def test_a_photo_is_known_by_what_it_is_not_only_by_its_name(world: World) -> No
     world.pipeline.put(Gone(path))
     world.run(1)
     assert world.books.notes.noted(photo) is None
+
+
+def test_the_engine_gets_more_photos_while_those_that_it_knows_are_filed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that stalls for a moment must not make it wait for a moment more."""
+    waiting: list[tuple[Path, Future[Verdict]]] = []
+    asked_before: list[int] = []
+    file = world.books.filing.file
+
+    def submit(path: Path) -> Future[Verdict]:
+        waiting.append((path, Future()))
+        return waiting[-1][1]
+
+    def file_slowly(*arguments: Any) -> Entry:
+        asked_before.append(len(waiting))
+        return file(*arguments)
+
+    monkeypatch.setattr(world.pipeline, "submit", submit)
+    monkeypatch.setattr(world.books.filing, "file", file_slowly)
+    for number in range(3 * IN_FLIGHT):
+        world.drop(f"grizzly {number}.jpg")
+    world.run()
+    assert len(waiting) == IN_FLIGHT
+    for path, future in waiting[:]:  # all answers at once: the disk has just stalled
+        future.set_result(by_first_word(path))
+    world.pipeline.step(0)
+    assert asked_before == list(range(IN_FLIGHT, 2 * IN_FLIGHT))

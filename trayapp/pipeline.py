@@ -29,7 +29,7 @@ RETRY_SECONDS = 30.0  # a disk that was full, a folder that was read-only
 ENGINE_RETRY_SECONDS = 3.0
 BATCH_SECONDS = 2.0  # photos that follow each other sooner belong together
 MOST_TOLD = 5000  # problems that are remembered, so as not to be told twice
-IN_FLIGHT = 4  # photos per worker that wait at the engine, so that it never waits for us
+IN_FLIGHT = 8  # photos per worker that wait at the engine, so that it never waits for us
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,8 @@ class Pipeline:
         """Wait for something to happen, `longest` seconds at most, and deal with it."""
         for message in self.intake.receive(self._patience(longest)):
             self._handle(message)
-        if not self.paused:
-            self._ready.extend(self.settle.ready(self._now(), self._room() - len(self._ready)))
-            self._ask()
+            self._feed()  # before the next one is filed: the engine does not wait for a disk
+        self._feed()
         for notice in self.gather.notices(self._now(), idle=not self.working):
             self._show(notice)
 
@@ -151,6 +150,12 @@ class Pipeline:
             self._notes.forget(path)
             self._doubted.pop(path, None)
             self._told.pop(path, None)
+
+    def _feed(self) -> None:
+        """Give the engine as much as it takes, of what is fully written."""
+        if not self.paused:
+            self._ready.extend(self.settle.ready(self._now(), self._room() - len(self._ready)))
+            self._ask()
 
     def _ask(self) -> None:
         while self._ready:
