@@ -108,7 +108,7 @@ class Face:
             "labels_today": labels,
             "pending": live.pipeline.pending,
             "existing": live.notes.count_existing(live.root),
-            "not_recognised": live.unsure.count(),
+            "not_recognised": self._unsure.get(),
             "problem": live.problem,
             "degraded": live.inbox.degraded,
             "watching": live.inbox.watching,
