@@ -148,8 +148,8 @@ def _wanted(samples: Sequence[Sample]) -> float:
     for engine in (sample.engine for sample in samples):
         if engine is not None:
             found.setdefault(engine.pid, []).append(engine.wanted)
-    first, *others = found.values()
-    return first[-1] - first[0] + sum(times[-1] for times in others)
+    last = sum(times[-1] for times in found.values())  # a later one begins with the others' end
+    return last - next(iter(found.values()), [0.0])[0]
 
 
 def _parts(count: int, seen: _Seen) -> Iterator[Figure]:
