@@ -32,11 +32,11 @@ def main() -> None:
     options.add_argument("--json", action="store_true", help="one JSON object a line")
     chosen = options.parse_args()
     figures: list[Figure] = []
-    try:
-        with tempfile.TemporaryDirectory(prefix="beartray-bench-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="beartray-bench-") as scratch:
+        try:
             figures.extend(measure(Path(scratch), chosen))
-    finally:  # what took hours to measure is told, whatever came after
-        show(figures, chosen.json)
+        finally:  # what took long to measure is told, whatever came after
+            show(figures, chosen.json)
 
 
 def show(figures: list[Figure], as_json: bool) -> None:
@@ -44,7 +44,7 @@ def show(figures: list[Figure], as_json: bool) -> None:
         print(json.dumps({"machine": machine()}))
     else:
         print(machine())
-    print("\n".join(lines_of_json(figures) if as_json else table(figures)))
+    print("\n".join(lines_of_json(figures) if as_json else table(figures)), flush=True)
 
 
 def measure(scratch: Path, chosen: argparse.Namespace) -> Iterator[Figure]:
