@@ -190,6 +190,26 @@ def test_a_tag_that_was_added_to_by_a_later_one_agrees(
     assert kinds(look()) == ["ok", "ok"]
 
 
+@pytest.mark.parametrize("labels", [["grizzly", "black"], ["grizzly", "grizzly"]])
+def test_tags_that_were_added_to_each_other_and_all_undone(
+    books: Books, inbox: Path, look: Callable[..., list[Finding]], labels: list[str]
+) -> None:
+    """The first had made the sidecar, which is gone with it; the second only added to it."""
+    tags = Sort(action="tag")
+    entries = [books.filing.file(plan(inbox / "b.jpg", tags, label), None) for label in labels]
+    books.filing.undo(entries[1])
+    assert kinds(look()) == ["ok", "ok"]
+    sidecar = inbox / "b.jpg.xmp"
+    tagged = sidecar.read_bytes()
+    sidecar.unlink()
+    assert kinds(look()) == ["ok", "ok", "missing"]
+    sidecar.write_bytes(tagged)
+    books.filing.undo(entries[0])
+    assert kinds(look()) == ["ok", "ok"]
+    sidecar.write_text(XMP)
+    assert kinds(look()) == ["ok", "ok", "edited"]
+
+
 def test_a_sidecar_that_went_along_and_was_then_taken_back_itself(
     books: Books, inbox: Path, look: Callable[..., list[Finding]]
 ) -> None:

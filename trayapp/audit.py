@@ -87,6 +87,11 @@ class JournalBook:
             for entry in self._journal.began_at(photo)
         )
 
+    def tagged_before(self, entry: Entry) -> Iterator[tuple[Entry, Sequence[Step]]]:
+        for other in reversed(self._journal.began_at(entry.path)):
+            if other.id < entry.id and other.action == "tag":
+                yield other, self._journal.steps(other, "do")
+
     def is_known(self, place: Path) -> bool:
         """Whether what lies there is a photo of its own."""
         return self._notes.filed_at(place) is not None or bool(self._journal.began_at(place))

@@ -94,6 +94,9 @@ class Book(Protocol):
     def took_back_tags(self, photo: Path, sidecar: Path) -> bool:
         """Whether the tags of the photo that lies at `photo` were in `sidecar` and are undone."""
 
+    def tagged_before(self, entry: Entry) -> Iterator[tuple[Entry, Sequence[Step]]]:
+        """The rows before `entry` that tagged the photo at its place, newest first."""
+
 
 def verify(row: Row, disk: Disk, book: Book) -> list[Finding]:
     """All there is to say about one row: what became of its photo first, then the rest.
@@ -188,7 +191,7 @@ def _companions(row: Row, disk: Disk, book: Book) -> Iterator[Finding]:
     if entry.state == "failed":
         return
     if entry.action == "tag":
-        yield from () if book.filed_later(entry, entry.path) else _tags(row, disk)
+        yield from () if book.filed_later(entry, entry.path) else _tags(row, disk, book)
         return
     back = entry.state == "undone"
     if back and entry.action == "copy":
@@ -201,15 +204,27 @@ def _companions(row: Row, disk: Disk, book: Book) -> Iterator[Finding]:
         yield Finding(kind, step.target, entry, found, step.arrived or step.photo)
 
 
-def _tags(row: Row, disk: Disk) -> Iterator[Finding]:
+def _tags(row: Row, disk: Disk, book: Book) -> Iterator[Finding]:
     back = row.entry.state == "undone"
     for step in row.steps:
-        expected = step.before if back else step.after
+        expected = _without_tags(step, row.entry, book) if back else step.after
         now = disk.content(step)
         if now == expected or (now is None and step.kind == "tag"):
             continue  # where the file system keeps no tags, the sidecar has them
         gone = now is None
         yield Finding("missing" if gone else "edited", step.target, row.entry)
+
+
+def _without_tags(step: Step, entry: Entry, book: Book) -> bytes | None:
+    """What was there before a tag that is undone, and before those that it was added to."""
+    expected = step.before
+    for other, steps in book.tagged_before(entry):
+        for one in steps:
+            if (one.kind, one.target, one.after) == (step.kind, step.target, expected):
+                if other.state != "undone":
+                    return expected
+                expected = one.before
+    return expected
 
 
 def _temporaries(row: Row, disk: Disk) -> Iterator[Finding]:
