@@ -265,11 +265,82 @@ def test_a_disk_that_is_away_says_nothing(
 ) -> None:
     usb = make_tree(tmp_path / "usb", {})
     books.filing.file(plan(inbox / "b.jpg", Sort(destination=str(usb))), None)
-    usb.rename(tmp_path / "unplugged")
+    unplugged = make_tree(tmp_path / "drawer", {}) / "unplugged"
+    usb.rename(unplugged)
     (finding,) = look(inbox)
     assert (finding.kind, finding.why) == ("away", "its folder is not there")
-    (tmp_path / "unplugged").rename(usb)
+    unplugged.rename(usb)
     assert kinds(look()) == ["ok"]
+
+
+@pytest.mark.parametrize("folder", ["grizzly", "grizzly/2026"])
+def test_photos_in_a_folder_that_was_renamed(
+    books: Books, inbox: Path, look: Callable[..., list[Finding]], folder: str
+) -> None:
+    books.filing.file(plan(inbox / "b.jpg", Sort(subfolder=folder)), None)
+    (inbox / "grizzly").rename(inbox / "bears")
+    (finding,) = look()
+    assert finding.kind == "moved"
+    assert finding.found == inbox / folder.replace("grizzly", "bears") / "b.jpg"
+
+
+def test_a_copy_that_is_gone_is_not_taken_for_its_original(
+    books: Books, inbox: Path, look: Callable[..., list[Finding]]
+) -> None:
+    copied = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    sidecar = inbox / "grizzly" / "a.jpg.xmp"
+    sidecar.unlink()
+    (_, finding) = look()
+    assert (finding.kind, finding.path, finding.found) == ("missing", sidecar, None)
+    copied.destination.unlink()
+    assert kinds(look(inbox)) == ["missing"]
+
+
+def test_a_photo_that_was_copied_on_and_then_deleted(
+    books: Books, inbox: Path, tmp_path: Path, look: Callable[..., list[Finding]]
+) -> None:
+    """The copy took nothing away, neither the photo nor its tags."""
+    album = Sort(action="copy", destination=str(make_tree(tmp_path / "album", {})))
+    books.filing.file(plan(inbox / "b.jpg", Sort(action="tag")), None)
+    books.filing.file(plan(inbox / "b.jpg", album), None)
+    (inbox / "b.jpg.xmp").unlink()
+    assert kinds(look()) == ["ok", "missing", "ok"]
+    moved = books.filing.file(plan(inbox / "a.jpg"), None)
+    books.filing.file(plan(moved.destination, album), None)
+    moved.destination.unlink()
+    assert [one.path for one in look() if one.kind == "missing"][-1] == moved.destination
+
+
+def test_a_photo_that_another_one_was_put_over(
+    books: Books, inbox: Path, look: Callable[..., list[Finding]]
+) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        books.filing.file(plan(inbox / name), None)
+    one, other = inbox / "grizzly" / "a.jpg", inbox / "grizzly" / "b.jpg"
+    other.rename(one)
+    lost, moved = sorted(look(), key=lambda finding: finding.path)
+    assert (lost.kind, lost.path, lost.why) == ("missing", one, "another photo has its name now")
+    assert (moved.kind, moved.path, moved.found) == ("moved", other, one)
+
+
+def test_a_sidecar_that_is_gone_while_another_photo_of_its_name_brought_one(
+    books: Books, inbox: Path, look: Callable[..., list[Finding]]
+) -> None:
+    books.filing.file(plan(inbox / "a.jpg"), None)
+    (inbox / "grizzly" / "a.jpg.xmp").unlink()
+    make_tree(inbox, {"a.jpg": "another", "a.jpg.xmp": "its own"})
+    (_, finding) = look()
+    assert (finding.kind, finding.found) == ("missing", None)
+
+
+def test_a_sidecar_that_was_there_before_the_tags_and_is_gone(
+    books: Books, inbox: Path, look: Callable[..., list[Finding]]
+) -> None:
+    tagged = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
+    books.filing.undo(tagged)
+    books.filing.undo(books.filing.file(plan(inbox / "a.jpg"), None))
+    (inbox / "a.jpg.xmp").unlink()
+    assert "missing" in kinds(look())
 
 
 def test_the_newest_only(books: Books, inbox: Path, look: Callable[..., list[Finding]]) -> None:

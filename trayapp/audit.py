@@ -70,8 +70,10 @@ class JournalBook:
         found = self._journal.began_at(place, entry.id)
         return [(later, self._photo(later)) for later in found]
 
-    def filed_at(self, place: Path) -> Photo | None:
-        return self._notes.filed_at(place)
+    def is_another(self, there: Photo) -> bool:
+        filed = self._notes.filed_at(there.path)
+        filed_since = filed is not None and filed.looks_like(there)
+        return filed_since or self._notes.is_known_elsewhere(there)
 
     def taken_back(self, place: Path, photo: Photo) -> Entry | None:
         for entry in self._journal.taken_back_from(place):
@@ -83,8 +85,10 @@ class JournalBook:
 
     def took_back_tags(self, photo: Path, sidecar: Path) -> bool:
         return any(
-            (entry.action, entry.state, entry.destination) == ("tag", "undone", sidecar)
+            (step.kind, step.target, step.before) == ("write", sidecar, None)
             for entry in self._journal.began_at(photo)
+            if (entry.action, entry.state) == ("tag", "undone")
+            for step in self._journal.steps(entry, "do")
         )
 
     def tagged_before(self, entry: Entry) -> Iterator[tuple[Entry, Sequence[Step]]]:
@@ -187,22 +191,26 @@ class _Audit:
             photo = Photo.seen(path)
             alike = lost.get(_version(photo), []) if photo else []
             for finding in alike:
-                if photo is not None and self._is_it(photo, finding.photo):
+                if photo is not None and self._is_it(photo, finding):
                     alike.remove(finding)
                     yield replace(finding, kind="moved", found=path, why="")
                     break
         for alike in lost.values():
             yield from alike
 
-    def _is_it(self, found: Photo, lost: Photo | None) -> bool:
-        same_file = lost is not None and found.file_id == lost.file_id
-        return same_file or not self._book.is_known(found.path)
+    def _is_it(self, found: Photo, lost: Finding) -> bool:
+        if lost.photo is not None and found.file_id == lost.photo.file_id:
+            return True
+        entry = lost.entry
+        if entry is not None and entry.action == "copy" and found.path.parent == entry.path.parent:
+            return False  # the original, or its sidecar
+        return not self._book.is_known(found.path)
 
     def _files(self, places: Iterable[Path]) -> Iterator[Path]:
         for place in places:
             with suppress(OSError):
                 yield from scan(place, True, lambda _: False, lambda _: None)
-        for folder in sorted(self._folders):
+        for folder in sorted(self._folders.union(*map(_renamed, self._folders))):
             with suppress(OSError):
                 yield from scan(folder, False, lambda _: False)
 
@@ -234,6 +242,19 @@ def _damage(database: Database, file: Path) -> Iterator[Finding]:
             count = len(db.execute(query).fetchall())
             if count:
                 yield Finding("damaged", file, why=f"{count} {why}")
+
+
+def _renamed(folder: Path) -> set[Path]:
+    """What a folder that is gone may be called now: the folders that lie where it, or the one
+    above it that is gone too, lay.
+    """
+    gone = [path for path in (folder, *folder.parents) if not path.is_dir()]
+    if not gone:
+        return set()
+    below = folder.relative_to(gone[-1])
+    with suppress(OSError), os.scandir(gone[-1].parent) as entries:
+        return {Path(one) / below for one in entries if one.is_dir(follow_symlinks=False)}
+    return set()
 
 
 def _version(photo: Photo) -> tuple[int, int]:

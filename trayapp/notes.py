@@ -77,6 +77,13 @@ class Notes:
             row = db.execute(query, (raw(path),)).fetchone()
         return Photo(path, *row) if row else None
 
+    def is_known_elsewhere(self, photo: Photo) -> bool:
+        """Whether this very file was dealt with under another name."""
+        query = "SELECT 1 FROM notes WHERE (mtime_ns, size, file_id) = (?, ?, ?) AND path != ?"
+        values = (photo.mtime_ns, photo.size, photo.file_id, raw(photo.path))
+        with self._database.reading() as db:
+            return db.execute(query, values).fetchone() is not None
+
     def forget(self, path: Path) -> None:
         """The file at `path` is gone: whatever comes there next is new."""
         with self._database.writing() as db:

@@ -85,14 +85,14 @@ class Book(Protocol):
     def filed_later(self, entry: Entry, place: Path) -> Sequence[tuple[Entry, Photo | None]]:
         """The rows after `entry` that began with a photo at `place`, each with that photo."""
 
-    def filed_at(self, place: Path) -> Photo | None:
-        """The photo that was last filed to `place`, as far as that is still known."""
+    def is_another(self, there: Photo) -> bool:
+        """Whether the file that lies there is known to be another photo than was filed there."""
 
     def taken_back(self, place: Path, photo: Photo) -> Entry | None:
         """A row that was undone and took a photo like this one away from `place`."""
 
     def took_back_tags(self, photo: Path, sidecar: Path) -> bool:
-        """Whether the tags of the photo that lies at `photo` were in `sidecar` and are undone."""
+        """Whether tags made the `sidecar` of the photo that lies at `photo`, and are undone."""
 
     def tagged_before(self, entry: Entry) -> Iterator[tuple[Entry, Sequence[Step]]]:
         """The rows before `entry` that tagged the photo at its place, newest first."""
@@ -128,25 +128,25 @@ def _photo(row: Row, disk: Disk, book: Book) -> Finding:
         return Finding("ok", place, entry, photo=photo)
     if other := _later(entry, photo, book) or book.taken_back(place, photo):
         return Finding("filed again", place, entry, photo=photo, why=f"entry {other.id}")
-    if there is not None and not _is_another(there, book.filed_at(place)):
+    replaced = there is not None and book.is_another(there)
+    if there is not None and not replaced:
         return Finding("edited", place, entry, photo=photo)
     if (back := _put_back(entry, photo, disk)) is not None:
         return Finding("moved", place, entry, back, photo)
     if not disk.is_folder(place.parent):
         return Finding("away", place, entry, photo=photo, why="its folder is not there")
-    return Finding("missing", place, entry, photo=photo)
-
-
-def _is_another(there: Photo, filed: Photo | None) -> bool:
-    """Whether the file that lies there is one that was filed to the same name later."""
-    return filed is not None and filed.looks_like(there)
+    why = "another photo has its name now" if replaced else ""
+    return Finding("missing", place, entry, photo=photo, why=why)
 
 
 def _put_back(entry: Entry, photo: Photo, disk: Disk) -> Path | None:
-    """The other of its two places, where a person moved it by hand."""
+    """The other of its two places, where a person moved it by hand; of a copy, which lies beside
+    one that looks the same, only the very file will do.
+    """
     other = entry.path if entry.place == entry.destination else entry.destination
     now = disk.look(other) if entry.action != "tag" else None
-    return other if now is not None and now.looks_like(photo) else None
+    is_it = photo.is_same_file if entry.action == "copy" else photo.looks_like
+    return other if now is not None and is_it(now) else None
 
 
 def _expected(row: Row) -> Photo | None:
@@ -163,11 +163,18 @@ def _expected(row: Row) -> Photo | None:
 def _later(entry: Entry, photo: Photo, book: Book) -> Entry | None:
     """The row that took the photo from here; one edited in between is known by its file."""
     for later, began_with in book.filed_later(entry, entry.place):
+        if _is_copied(later):
+            continue
         if began_with is None or began_with.looks_like(photo):
             return later
         if began_with.file_id == photo.file_id:
             return later
     return None
+
+
+def _is_copied(later: Entry) -> bool:
+    """Whether that row left the photo where it was, and says nothing of it any more."""
+    return (later.action, later.state) == ("copy", "done")
 
 
 def _twice(row: Row, disk: Disk, book: Book) -> list[Finding]:
@@ -191,17 +198,21 @@ def _companions(row: Row, disk: Disk, book: Book) -> Iterator[Finding]:
     if entry.state == "failed":
         return
     if entry.action == "tag":
-        yield from () if book.filed_later(entry, entry.path) else _tags(row, disk, book)
+        if all(later.action == "copy" for later, _ in book.filed_later(entry, entry.path)):
+            yield from _tags(row, disk, book)
         return
     back = entry.state == "undone"
     if back and entry.action == "copy":
         return  # they never left
-    for step in (row.undo_steps if back else row.steps)[1:]:
+    steps = row.undo_steps if back else row.steps
+    # What lies beside the original of a copy, or beside another photo of its old name, is theirs.
+    is_theirs = entry.action == "copy" or any(disk.look(step.source) for step in steps[:1])
+    for step in steps[1:]:
         if disk.look(step.target) is not None or book.took_back_tags(entry.place, step.target):
             continue
-        kind: Kind = "missing" if disk.look(step.source) is None else "left behind"
-        found = None if kind == "missing" else step.source
-        yield Finding(kind, step.target, entry, found, step.arrived or step.photo)
+        left = None if is_theirs or disk.look(step.source) is None else step.source
+        kind: Kind = "left behind" if left else "missing"
+        yield Finding(kind, step.target, entry, left, step.arrived or step.photo)
 
 
 def _tags(row: Row, disk: Disk, book: Book) -> Iterator[Finding]:

@@ -17,14 +17,15 @@ from trayapp.verify import Finding, Kind
 _WORDS: dict[Kind, str] = {
     "moved": "{path} is now {found}; somebody moved it there, so it cannot be undone from here",
     "edited": "{path} was changed since by you or another program",
-    "missing": "{path} is not there, nor anywhere Beartray knows of; Beartray deletes no photo,"
-    " so look in the trash and where you took photos to",
+    "missing": "{path} is not there{why}, nor anywhere Beartray knows of; Beartray deletes no"
+    " photo, so look in the trash and where you took photos to",
     "twice": "{path} also lies at {found}; compare the two and delete the one you do not want",
     "left behind": "{path} did not go with its photo and still lies at {found}; move it there",
     "half-done": "{path} was interrupted; `beartray history` or the next start puts it right",
     "temporary": "{path} is an unfinished copy that nothing needs; you may delete it",
-    "away": "{path} cannot be looked at ({why}); connect its disk, then verify again",
-    "damaged": "{path} contradicts itself ({why}); keep a copy of the file and report it",
+    "away": "{path} cannot be looked at{why}; connect its disk or bring back its folder, then"
+    " verify again",
+    "damaged": "{path} contradicts itself{why}; keep a copy of the file and report it",
 }
 _SUMMARY: dict[Kind, str] = {
     "ok": "as they should be", "filed again": "filed again since", "at work": "being filed now",
@@ -68,7 +69,8 @@ def finding_row(finding: Finding) -> dict[str, object]:
 
 def _line(finding: Finding) -> str:
     number = f"{finding.entry.id:>6}  " if finding.entry else ""
-    words = _WORDS[finding.kind].format(path=finding.path, found=finding.found, why=finding.why)
+    why = f" ({finding.why})" if finding.why else ""
+    words = _WORDS[finding.kind].format(path=finding.path, found=finding.found, why=why)
     return f"{number}{words}"
 
 
