@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Sequence
@@ -12,7 +13,9 @@ from trayapp import place
 from trayapp.errors import explain
 from trayapp.journal import Journal, Phase
 from trayapp.photo import BeartrayError, Entry, Plan
-from trayapp.steps import Step, inverse, prepare
+from trayapp.steps import Step, inverse, is_temporary, prepare
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class PlaceError(BeartrayError):
@@ -54,7 +57,11 @@ class Carrier:
             self._journal.arrived(entry, phase, position, copied.arrived)
             carried = copied
 
-        place.carry_out(step, arrived)
+        try:
+            place.carry_out(step, arrived)
+        except OSError as error:
+            _name_folder(error, step)
+            raise
         return carried
 
     def take_back(self, entry: Entry, steps: Sequence[Step]) -> None:
@@ -118,6 +125,14 @@ def _strangers_link(folder: Path, plan: Plan) -> Path | None:
             if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.getuid()):
                 return path
     return None
+
+
+def _name_folder(error: OSError, step: Step) -> None:
+    """The system names no disk that is full, and a hidden unfinished copy is of no help."""
+    named = error.filename if error.filename2 is None else error.filename2
+    hidden = named is not None and is_temporary(Path(os.fsdecode(named)).name)
+    if hidden or (named is None and error.errno in _FULL):
+        error.filename, error.filename2 = os.fspath(step.target.parent), None
 
 
 def _half_done(entry: Entry, *errors: BaseException) -> str:

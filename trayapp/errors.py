@@ -9,7 +9,7 @@ from trayapp.photo import BeartrayError
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space",
     errno.EDQUOT: "your share of the disk is used up; free some space",
-    errno.EROFS: "the disk is read-only; choose another folder, or copy instead of move",
+    errno.EROFS: "the disk is read-only; unlock it, choose another folder, or copy instead of move",
     errno.EACCES: "no permission; check who may write there",
     errno.EPERM: "not permitted; check who may write there",
     errno.ENAMETOOLONG: "the name is too long for this disk; give the file a shorter one",

@@ -175,8 +175,11 @@ def _first_photo(steps: Sequence[Step]) -> Photo:
 def _make_old_folder(entry: Entry) -> None:
     """Bring back the photo's own folder, not a whole disk that is not connected."""
     folder = entry.path.parent
-    if entry.action == "move" and not folder.is_dir() and folder.parent.is_dir():
-        folder.mkdir()
+    if entry.action != "move" or folder.is_dir():
+        return
+    if not folder.parent.is_dir():
+        raise PlaceError(f"its old folder {folder} is not there; make it, or connect its disk")
+    folder.mkdir()
 
 
 def _why_not(entry: Entry) -> str:

@@ -80,7 +80,7 @@ def test_a_full_disk_is_said_and_loses_nothing(
         for line in complaints:
             assert line.startswith(f"{inbox}/")
             assert "stays in place" in line
-            assert line.endswith("the disk is full; free some space")
+            assert line.endswith(f"{stick}/black: the disk is full; free some space")
         assert {path.name: data for path, data in map(_named, there.items())} | files(inbox) == (
             photos
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import files
+from tests.helpers import files, tiny_disk
 from tests.program import Program
 
 pytestmark = pytest.mark.flow
@@ -120,6 +121,40 @@ def test_what_is_refused_is_named_and_the_rest_is_done(
     assert (inbox / "f.jpg").read_bytes() == filed["f.jpg"]
     again = program.try_command("undo", "6")
     assert (again.returncode, again.stderr) == (1, "f.jpg: it was undone already\n")
+
+
+def test_disks_that_are_full_read_only_or_away_refuse_theirs_only(
+    program: Program, tmp_path: Path, inbox: Path, photo: Photo
+) -> None:
+    """Photos of five folders went to a stick; what cannot come back comes another time."""
+    for folder in ("away/card", "fine", "full", "in the way", "locked"):
+        for name in "ab":
+            photo(inbox / folder / f"{name}.jpg")
+    before = files(inbox)
+    with tiny_disk(tmp_path / "stick", "1m") as stick:
+        program.command("sort", inbox, "--to", stick)
+        (inbox / "away").rename(tmp_path / "drawer")
+        (inbox / "in the way").rmdir()
+        (inbox / "in the way").write_text("a note")
+        with tiny_disk(inbox / "full", "4k") as full, tiny_disk(inbox / "locked", "64k") as locked:
+            (full / "film").write_bytes(bytes(4096))
+            subprocess.run(["mount", "-o", "remount,ro", str(locked)], check=True)
+            for _ in range(2):
+                done = program.try_command("undo", "--batch")
+                assert done.returncode == 1
+                assert {line.split(": ", 1)[1] for line in done.stderr.splitlines()} == {
+                    f"its old folder {inbox}/away/card is not there; make it, or connect its disk",
+                    f"{inbox}/full: the disk is full; free some space",
+                    f"{inbox}/in the way: a file of that name is in the way; rename it",
+                    f"{inbox}/locked: the disk is read-only; unlock it, choose another folder, or"
+                    " copy instead of move",
+                }
+                assert len(done.stderr.splitlines()) == len(files(stick)) == 8
+            assert program.command("history", "--verify") == "Verified: 10 as they should be\n"
+        (tmp_path / "drawer").rename(inbox / "away")
+        (inbox / "in the way").unlink()
+        program.command("undo", "--batch")
+        assert (files(stick), files(inbox)) == ({}, before)
 
 
 @pytest.mark.parametrize(
