@@ -16,7 +16,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.books import Books, open_books, plan
 from tests.helpers import make_tree
@@ -325,13 +330,9 @@ def test_the_folder_that_was_made_goes_although_it_is_killed_just_before(tmp_pat
     assert look(inbox) == before
 
 
-@pytest.mark.crash
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot copy a process")
-def test_undo_of_all_brings_back_the_tree_exactly() -> None:
-    from hypothesis.stateful import run_state_machine_as_test
-
+def tell_stories(machine: type[RuleBasedStateMachine]) -> None:
     run_state_machine_as_test(
-        Undoing,
+        machine,
         settings=settings(
             max_examples=EXAMPLES,
             derandomize=ASKED is None,
@@ -343,3 +344,9 @@ def test_undo_of_all_brings_back_the_tree_exactly() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.crash
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot copy a process")
+def test_undo_of_all_brings_back_the_tree_exactly() -> None:
+    tell_stories(Undoing)
