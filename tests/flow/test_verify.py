@@ -82,6 +82,17 @@ def test_what_is_wrong_is_named_on_stderr(program: Program, inbox: Path, filed: 
     ]
 
 
+def test_a_disk_that_is_away_is_told_of_once(
+    program: Program, inbox: Path, tmp_path: Path, filed: None
+) -> None:
+    (inbox / "grizzly").rename(tmp_path / "unplugged")
+    done = program.try_command("history", "--verify")
+    assert (done.returncode, done.stdout) == (1, "Verified: 6 away\n")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"6 photos in {inbox}/grizzly cannot be looked at (its folder is not")
+    assert len(program.rows("history", "--verify", status=1)) == 6
+
+
 def test_a_deleted_photo_is_found_in_the_trash(
     program: Program, inbox: Path, tmp_path: Path, filed: None
 ) -> None:

@@ -15,16 +15,14 @@ from trayapp.verify import Finding, Kind
 
 # fmt: off
 _WORDS: dict[Kind, str] = {
-    "moved": "{path} is now {found}; somebody moved it there, so it cannot be undone from here",
+    "moved": "{path} is now {found}; somebody moved it there{undo}",
     "edited": "{path} was changed since by you or another program",
     "missing": "{path} is not there{why}, nor anywhere Beartray knows of; Beartray deletes no"
     " photo, so look in the trash and where you took photos to",
     "twice": "{path} also lies at {found}; compare the two and delete the one you do not want",
-    "left behind": "{path} did not go with its photo and still lies at {found}; move it there",
+    "left behind": "{found} did not go with its photo; move it to {path}",
     "half-done": "{path} was interrupted; `beartray history` or the next start puts it right",
     "temporary": "{path} is an unfinished copy that nothing needs; you may delete it",
-    "away": "{path} cannot be looked at{why}; connect its disk or bring back its folder, then"
-    " verify again",
     "damaged": "{path} contradicts itself{why}; keep a copy of the file and report it",
 }
 _SUMMARY: dict[Kind, str] = {
@@ -39,7 +37,7 @@ def verify_history(newest: int | None, json: bool) -> int:
     paths = terminal.paths()
     if not paths.journal_file.exists():
         return _nothing(json)
-    counts = Counter[Kind]()
+    counts, away = Counter[Kind](), Counter[tuple[Path, str]]()
     findings = audit(
         paths.journal_file, lambda name: is_at_work(paths.private, name), _places(), newest
     )
@@ -47,8 +45,12 @@ def verify_history(newest: int | None, json: bool) -> int:
         counts[finding.kind] += 1
         if json:
             terminal.say_json(finding_row(finding))
+        elif finding.kind == "away":
+            away[finding.path.parent, finding.why] += 1
         elif finding.kind in _WORDS:
             (terminal.say if finding.agrees else terminal.warn)(_line(finding))
+    for (folder, why), count in away.items():  # a disk may hold thousands
+        terminal.warn(_away(folder, why, count))
     if not json:
         terminal.say(_summary(counts))
     return int(any(not Finding(kind, Path()).agrees for kind in counts))
@@ -70,8 +72,18 @@ def finding_row(finding: Finding) -> dict[str, object]:
 def _line(finding: Finding) -> str:
     number = f"{finding.entry.id:>6}  " if finding.entry else ""
     why = f" ({finding.why})" if finding.why else ""
-    words = _WORDS[finding.kind].format(path=finding.path, found=finding.found, why=why)
-    return f"{number}{words}"
+    filed = finding.entry is not None and finding.entry.state == "done"
+    undo = ", so it cannot be undone from here" if filed else ""
+    words = _WORDS[finding.kind]
+    return number + words.format(path=finding.path, found=finding.found, why=why, undo=undo)
+
+
+def _away(folder: Path, why: str, count: int) -> str:
+    photos = "1 photo" if count == 1 else f"{count} photos"
+    return (
+        f"{photos} in {folder} cannot be looked at ({why}); connect the disk or bring back the"
+        " folder, then verify again"
+    )
 
 
 def _summary(counts: Counter[Kind]) -> str:
