@@ -311,6 +311,16 @@ def test_a_photo_that_was_copied_on_and_then_deleted(
     assert [one.path for one in look() if one.kind == "missing"][-1] == moved.destination
 
 
+@pytest.mark.parametrize("before", ["move", "copy"])
+def test_a_photo_that_was_taken_back_filed_again_and_then_deleted(
+    books: Books, inbox: Path, look: Callable[..., list[Finding]], before: Any
+) -> None:
+    books.filing.undo(books.filing.file(plan(inbox / "b.jpg", Sort(action=before)), None))
+    again = books.filing.file(plan(inbox / "b.jpg"), None)
+    again.destination.unlink()
+    assert [one.path for one in look() if one.kind == "missing"] == [again.destination]
+
+
 def test_a_photo_that_another_one_was_put_over(
     books: Books, inbox: Path, look: Callable[..., list[Finding]]
 ) -> None:

@@ -126,7 +126,10 @@ def _photo(row: Row, disk: Disk, book: Book) -> Finding:
         return Finding("ok", place, entry)
     if there is not None and there.looks_like(photo):
         return Finding("ok", place, entry, photo=photo)
-    if other := _later(entry, photo, book) or book.taken_back(place, photo):
+    other = _later(entry, photo, book)
+    if other is None and place == entry.path:  # where an earlier row had brought it
+        other = book.taken_back(place, photo)
+    if other is not None:
         return Finding("filed again", place, entry, photo=photo, why=f"entry {other.id}")
     replaced = there is not None and book.is_another(there)
     if there is not None and not replaced:
