@@ -35,8 +35,8 @@ from trayapp.settings import Sort
 
 MEMORY = Path("/dev/shm")
 CRASH_IN = {module.__file__ for module in (database, disk, filing, journal, place, steps)}
-ASKED = os.environ.get("BEARTRAY_UNDO_EXAMPLES")  # so many new stories; else always the same 40
-EXAMPLES = int(ASKED or 40)
+ASKED = os.environ.get("BEARTRAY_UNDO_EXAMPLES")  # so many new stories; else always the same 100
+EXAMPLES = int(ASKED or 100)
 FOLDERS = ["", "trip", "trip/day 2"]
 NAMES = ["a.jpg", "b.jpg", "a.png", "ü 🐻.jpg", os.fsdecode(b"\xff\xfe.jpg")]
 FINE = {"ok", "filed again"}
