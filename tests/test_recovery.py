@@ -14,7 +14,7 @@ import pytest
 
 from tests.books import Books, open_books, part_disks, plan
 from tests.helpers import make_tree, read_tree
-from trayapp import disk
+from trayapp import disk, filing
 from trayapp.filing import GoneError, HalfDoneError, PlaceError, UndoError
 from trayapp.photo import Entry, Photo
 from trayapp.settings import Sort
@@ -294,6 +294,22 @@ def test_undoing_many_goes_on_after_one_that_is_half_done(
         books.filing.undo_all(entry.id for entry in entries)
     assert read_tree(inbox)["a.jpg"] == "photo"
     assert books.journal.entry(entries[0].id).state == "undone"
+
+
+@pytest.mark.parametrize("action", ["move", "copy", "tag"])
+def test_a_disk_that_fails_once_all_is_done_leaves_the_row_to_recovery(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch, action: Any
+) -> None:
+    fail_once(monkeypatch, filing, "look", errno.EIO)
+    with pytest.raises(HalfDoneError, match="looks again soon"):
+        books.filing.file(plan(inbox / "a.jpg", Sort(action=action)), None)
+    (filed,) = books.filing.recover()
+    assert filed.state == "done"
+    fail_once(monkeypatch, filing, "look", errno.EIO)
+    with pytest.raises(HalfDoneError, match="looks again soon"):
+        books.filing.undo(filed)
+    assert [entry.state for entry in books.filing.recover()] == ["undone"]
+    assert read_tree(inbox) == PHOTO
 
 
 def test_a_photo_that_another_process_is_at_work_on_is_left_to_it(

@@ -39,12 +39,12 @@ class Carrier:
             for position, step in enumerate(steps):
                 done.append(self.carry_out_one(entry, phase, position, step))
         except place.UncertainError as error:
-            raise HalfDoneError(_half_done(entry, error)) from error
+            raise HalfDoneError(half_done(entry, error)) from error
         except BaseException as error:
             try:
                 self.take_back(entry, inverse(done)[::-1])
             except (OSError, BeartrayError) as second:
-                raise HalfDoneError(_half_done(entry, error, second)) from error
+                raise HalfDoneError(half_done(entry, error, second)) from error
             raise
 
     def carry_out_one(self, entry: Entry, phase: Phase, position: int, step: Step) -> Step:
@@ -135,7 +135,7 @@ def _name_folder(error: OSError, step: Step) -> None:
         error.filename, error.filename2 = os.fspath(step.target.parent), None
 
 
-def _half_done(entry: Entry, *errors: BaseException) -> str:
+def half_done(entry: Entry, *errors: BaseException) -> str:
     what = "; then ".join(words(error) for error in errors)
     return f"{entry.path.name}: {what}; Beartray looks again soon and puts this right"
 

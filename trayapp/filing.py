@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from trayapp import place
-from trayapp.carry import Carrier, HalfDoneError, PlaceError, words
+from trayapp.carry import Carrier, HalfDoneError, PlaceError, half_done, words
 from trayapp.errors import explain
 from trayapp.journal import Journal
 from trayapp.photo import BeartrayError, Entry, Photo, Plan
@@ -88,7 +88,7 @@ class Filing:
             self._journal.fail_undo(entry, reason)
             raise UndoError(reason) from None
         self._carrier.remove_made_folders(entry.destination.parent)  # killed now, it is tried again
-        self._journal.end_undo(entry, look(entry.path))
+        self._journal.end_undo(entry, _lies_at(entry.path, entry))
         return self._journal.entry(entry.id)
 
     def undo_all(self, ids: Iterable[int]) -> None:
@@ -120,9 +120,9 @@ class Filing:
                 raise  # the row stays open for recovery
             except (OSError, BeartrayError):  # the photo is where it was filed without it, too
                 self._journal.withdraw(entry, position)
-                self._journal.finish(entry, look(entry.destination))
+                self._journal.finish(entry, _lies_at(entry.destination, entry))
                 raise
-            self._journal.finish(entry, look(entry.destination))
+            self._journal.finish(entry, _lies_at(entry.destination, entry))
         except OSError as error:
             raise PlaceError(f"{sidecar.name} stays in place: {explain(error)}") from None
         return entry
@@ -160,11 +160,19 @@ class Filing:
                     self._carrier.remove_made_folders(entry.destination.parent)
                 self._journal.fail(entry, words(error))
                 raise
-            self._journal.finish(entry, look(steps[0].target))
+            self._journal.finish(entry, _lies_at(steps[0].target, entry))
             return self._journal.entry(entry.id)
         if entry is not None:
             self._journal.fail(entry, "no free name")
         raise PlaceError(f"{plan.photo.path.name} stays in place: no free name in {plan.folder}")
+
+
+def _lies_at(path: Path, entry: Entry) -> Photo | None:
+    """What was just brought there; `HalfDoneError` where the disk fails, and the row stays open."""
+    try:
+        return look(path)
+    except OSError as error:
+        raise HalfDoneError(half_done(entry, error)) from error
 
 
 def _first_photo(steps: Sequence[Step]) -> Photo:
