@@ -280,6 +280,7 @@ class Disks:
         if there is not None and there.entries is not None:
             raise _error(errno.EISDIR, source, target)
         self._may_change(old_folder, source)
+        self._may_change(new_folder, target)
         node.ctime = node.disk.rounded(self.now())
         node.links += 1  # the name that it gets
         self._change(
