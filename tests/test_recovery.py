@@ -97,6 +97,23 @@ def test_a_temporary_file_on_a_disk_that_was_away_goes_when_it_is_back(
     assert books.journal.untidied() == []
 
 
+def test_an_unfinished_copy_is_gone_for_good_before_the_journal_forgets_it(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a second power cut brings back its name, and nobody knows of it any more."""
+    _, steps = begun(books, inbox / "a.jpg", Sort(action="copy"))
+    assert steps[0].temporary is not None
+    steps[0].temporary.write_text("half a pho")
+    synced: list[tuple[Path, list[Path], int]] = []
+
+    def note(folder: Path) -> None:
+        synced.append((folder, list(folder.iterdir()), len(books.journal.unfinished())))
+
+    monkeypatch.setattr(disk, "sync_folder", note)
+    books.filing.recover()
+    assert (inbox / "grizzly", [], 1) in synced
+
+
 def test_a_photo_that_was_edited_before_its_row_was_closed_counts_as_filed(
     books: Books, inbox: Path
 ) -> None:

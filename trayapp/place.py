@@ -82,6 +82,8 @@ def tidy(step: Step, begun: float) -> None:
     """
     if step.temporary is not None:
         step.temporary.unlink(missing_ok=True)
+        # Or a power cut brings it back when no row tells of it any more.
+        _sync_folder(step.temporary.parent, missing_ok=True)
     photo = step.kind in ("move", "copy") and step.photo is not None and step.photo.size
     sidecar = step.kind == "write" and step.before is None and step.after
     if photo or sidecar:
