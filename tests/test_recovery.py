@@ -301,6 +301,25 @@ def test_what_a_program_writes_into_a_sidecar_meanwhile_is_not_written_over(
     assert read_tree(inbox) == {**PHOTO, "a.jpg.xmp": "stars given just now"}
 
 
+def test_a_sidecar_that_is_replaced_while_it_is_read_is_not_written_over(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most programs save into a new file; whoever had the old one open reads on in that."""
+    make_tree(inbox, {"a.jpg.xmp": XMP, "new": "stars given just now"})
+    real, reads = os.open, iter(range(100))
+
+    def replace_meanwhile(path: Any, *arguments: Any) -> int:
+        descriptor = real(path, *arguments)
+        if str(path).endswith(".xmp") and next(reads) == 3:  # the last look before it is replaced
+            (inbox / "new").replace(inbox / "a.jpg.xmp")
+        return descriptor
+
+    monkeypatch.setattr(os, "open", replace_meanwhile)
+    with pytest.raises(ChangedError):
+        books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
+    assert read_tree(inbox) == {**PHOTO, "a.jpg.xmp": "stars given just now"}
+
+
 def test_undoing_many_goes_on_after_one_that_is_half_done(
     books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

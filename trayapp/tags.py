@@ -52,18 +52,27 @@ def read_sidecar(path: Path) -> bytes | None:
     """All that the sidecar at `path` holds, None where nothing has that name.
 
     Raises `TagError` for what is no file, which is not opened (a pipe would keep us waiting for
-    ever), and for what is larger than any sidecar; other `OSError`s.
+    ever), for what is larger than any sidecar, and for one that is written to all the time; other
+    `OSError`s.
     """
     try:
-        size = Photo.at(path).size
-        with os.fdopen(os.open(path, _FLAGS), "rb") as file:
-            Photo.from_stat(path, os.fstat(file.fileno()))  # put there just now
-            content = file.read(SIDECAR_BYTES + 1) if size <= SIDECAR_BYTES else b""
+        for _ in range(3):
+            there = Photo.at(path)
+            content = _read(there)
+            if Photo.at(path).looks_like(there):  # not another one, put there while we read
+                return content
     except FileNotFoundError:
         return None
     except NotAPhotoError:
         raise TagError("it is in the way of the sidecar and no file; rename it") from None
-    if max(size, len(content)) > SIDECAR_BYTES:
+    raise TagError("another program is writing to the sidecar; close it there")
+
+
+def _read(sidecar: Photo) -> bytes:
+    with os.fdopen(os.open(sidecar.path, _FLAGS), "rb") as file:
+        Photo.from_stat(sidecar.path, os.fstat(file.fileno()))  # put there just now
+        content = file.read(SIDECAR_BYTES + 1) if sidecar.size <= SIDECAR_BYTES else b""
+    if max(sidecar.size, len(content)) > SIDECAR_BYTES:
         raise TagError(f"the sidecar is over {MAX_BYTES >> 20} MB; repair it or move it away")
     return content
 
