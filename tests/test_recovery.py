@@ -18,7 +18,7 @@ from trayapp import disk, filing
 from trayapp.filing import GoneError, HalfDoneError, PlaceError, UndoError
 from trayapp.photo import Entry, Photo
 from trayapp.settings import Sort
-from trayapp.steps import ChangedError, Step, inverse, prepare, steps_of
+from trayapp.steps import ChangedError, Step, inverse, prepare, steps_of, undo_steps
 
 PHOTO = {"a.jpg": "photo"}
 XMP = (
@@ -330,6 +330,105 @@ def test_undoing_many_goes_on_after_one_that_is_half_done(
         books.filing.undo_all(entry.id for entry in entries)
     assert read_tree(inbox)["a.jpg"] == "photo"
     assert books.journal.entry(entries[0].id).state == "undone"
+
+
+@pytest.fixture
+def stick(tmp_path: Path, other_disk: Path) -> Path:
+    """A folder on another disk, under a name that is gone while the stick is pulled out."""
+    return plug_in(tmp_path / "stick", other_disk)
+
+
+def plug_in(name: Path, folder: Path) -> Path:
+    name.symlink_to(folder)
+    return name
+
+
+def test_an_undo_waits_for_the_stick_that_a_sidecar_is_still_on(
+    books: Books, inbox: Path, stick: Path, other_disk: Path
+) -> None:
+    make_tree(inbox, {"a.jpg.xmp": "stars"})
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(destination=str(stick))), None)
+    steps = [prepare(step) for step in undo_steps(entry, books.journal.steps(entry, "do"))]
+    books.journal.begin_undo(entry, steps, Photo.at(entry.destination))
+    shutil.move(entry.destination, inbox)  # killed here
+    stick.unlink()
+    assert books.filing.recover() == []
+    plug_in(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["undone"]
+    assert read_tree(inbox) == {**PHOTO, "a.jpg.xmp": "stars"}
+
+
+def test_a_card_that_is_pulled_out_while_a_sidecar_goes_back_to_it_is_waited_for(
+    books: Books, tmp_path: Path, stick: Path, other_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody had taken the photo away, so its sidecar goes back, too."""
+
+    make_tree(stick, {**PHOTO, "a.jpg.xmp": "stars"})
+    sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
+    _, steps = begun(books, stick / "a.jpg", sort)
+    (stick / "a.jpg").unlink()
+    shutil.move(stick / "a.jpg.xmp", steps[1].target)
+    with monkeypatch.context() as patched:
+        patched.setattr(disk, "keep_properties", lambda *_: stick.unlink())
+        assert books.filing.recover() == []
+    plug_in(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["failed"]
+    assert read_tree(stick) == {"a.jpg.xmp": "stars"}
+
+
+def test_a_photo_on_a_stick_is_not_back_because_another_one_came_to_its_old_place(
+    books: Books, inbox: Path, stick: Path, other_disk: Path
+) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(destination=str(stick))), None)
+    steps = [prepare(step) for step in undo_steps(entry, books.journal.steps(entry, "do"))]
+    books.journal.begin_undo(entry, steps, Photo.at(entry.destination))  # killed here
+    stick.unlink()
+    make_tree(inbox, {"a.jpg": "the next one"})
+    assert books.filing.recover() == []
+    plug_in(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    assert read_tree(stick) == {"grizzly": PHOTO}
+
+
+def test_a_photo_that_may_still_be_on_its_card_is_removed_from_it_later(
+    books: Books, tmp_path: Path, stick: Path, other_disk: Path
+) -> None:
+    make_tree(stick, PHOTO)
+    sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
+    entry, steps = begun(books, stick / "a.jpg", sort)
+    shutil.copy2(stick / "a.jpg", steps[0].target)
+    books.journal.arrived(entry, "do", 0, Photo.at(steps[0].target))  # killed here
+    stick.unlink()
+    assert books.filing.recover() == []
+    plug_in(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    assert (read_tree(stick), read_tree(steps[0].target.parent)) == ({}, PHOTO)
+
+
+def test_a_copy_on_a_stick_is_not_gone_because_the_stick_is(
+    books: Books, inbox: Path, stick: Path, other_disk: Path
+) -> None:
+    sort = Sort(action="copy", destination=str(stick))
+    entry = books.filing.file(plan(inbox / "a.jpg", sort), None)
+    steps = place_back(books, entry)
+    books.journal.begin_undo(entry, steps, Photo.at(inbox / "a.jpg"))  # killed here
+    stick.unlink()
+    assert books.filing.recover() == []
+    plug_in(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+
+
+def test_a_copy_that_was_taken_back_does_not_count_as_filed_for_another_file_of_its_name(
+    books: Books, inbox: Path
+) -> None:
+    make_tree(inbox, {"a.jpg.xmp": "stars"})
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    steps = place_back(books, entry)
+    books.journal.begin_undo(entry, steps, Photo.at(inbox / "a.jpg"))
+    entry.destination.unlink()  # killed here
+    steps[1].target.rename(entry.destination)
+    assert [row.state for row in books.filing.recover()] == ["undone"]
+    assert read_tree(inbox) == {**PHOTO, "a.jpg.xmp": "stars", "grizzly": {"a.jpg": "stars"}}
 
 
 @pytest.mark.parametrize("action", ["move", "copy", "tag"])

@@ -99,16 +99,25 @@ class Carrier:
         except FileExistsError:
             raise PlaceError(f"{folder} is a file, not a folder; rename it") from None
 
-    def remove_made_folders(self, folder: Path) -> None:
-        """Empty folders that Beartray made go again, from the inside out."""
+    def remove_made_folders(self, folder: Path) -> list[bytes]:
+        """Empty folders that Beartray made go again, from the inside out.
+
+        Returns them. The journal forgets them once the row is closed: until then it tells a folder
+        that was removed from one whose disk is not connected.
+        """
+        removed = []
         for path in (folder, *folder.parents):
-            if not self._journal.made_folder(os.fsencode(path)):
-                return
+            name = os.fsencode(path)
+            if not self._journal.made_folder(name):
+                break
             try:
                 path.rmdir()  # refuses a folder that is not empty
+            except FileNotFoundError:  # removed before a crash, or by somebody else
+                continue
             except OSError:
-                return
-            self._journal.forget_made_folder(os.fsencode(path))
+                break
+            removed.append(name)
+        return removed
 
 
 def _strangers_link(folder: Path, plan: Plan) -> Path | None:

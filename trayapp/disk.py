@@ -85,6 +85,12 @@ def _rename_over_own_placeholder(source: Path, target: Path) -> None:
         raise
 
 
+def is_other_disk(error: OSError) -> bool:
+    """Whether a rename failed because source and target are on different disks."""
+    # Windows: ERROR_NOT_SAME_DEVICE
+    return error.errno == errno.EXDEV or getattr(error, "winerror", None) == 17
+
+
 def copy_verified(source: Path, target: Path) -> None:
     """Copy to `target`, which must not exist, and prove that every byte arrived on the disk.
 

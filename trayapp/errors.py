@@ -21,6 +21,7 @@ _ADVICE = {
     errno.EMFILE: "too many files are open; close some programs",
     errno.ENFILE: "too many files are open; close some programs",
     errno.ESTALE: "the network folder is gone; connect it again",
+    errno.ENODEV: "its disk is not connected; connect it again",
     errno.EFBIG: "the file is too large for this disk",
 }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from trayapp import place
@@ -87,8 +86,9 @@ class Filing:
             reason = f"{entry.path.name} stays filed: {words(error)}"
             self._journal.fail_undo(entry, reason)
             raise UndoError(reason) from None
-        self._carrier.remove_made_folders(entry.destination.parent)  # killed now, it is tried again
-        self._journal.end_undo(entry, _lies_at(entry.path, entry))
+        back = _lies_at(entry.path, entry)
+        removed = self._carrier.remove_made_folders(entry.destination.parent)
+        self._journal.end_undo(entry, back, removed)  # killed before, it is tried again
         return self._journal.entry(entry.id)
 
     def undo_all(self, ids: Iterable[int]) -> None:
@@ -156,9 +156,8 @@ class Filing:
             except HalfDoneError:
                 raise
             except BaseException as error:
-                with suppress(OSError):
-                    self._carrier.remove_made_folders(entry.destination.parent)
-                self._journal.fail(entry, words(error))
+                removed = self._carrier.remove_made_folders(entry.destination.parent)
+                self._journal.fail(entry, words(error), removed)
                 raise
             self._journal.finish(entry, _lies_at(steps[0].target, entry))
             return self._journal.entry(entry.id)

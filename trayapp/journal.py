@@ -121,10 +121,6 @@ class Journal:
         with self._database.reading() as db:
             return db.execute(query, (folder,)).fetchone() is not None
 
-    def forget_made_folder(self, folder: bytes) -> None:
-        with self._database.writing() as db:
-            db.execute("DELETE FROM made_folders WHERE path = ?", (folder,))
-
     def finish(self, entry: Entry, arrived: Photo | None) -> None:
         """The photo has reached its place; `arrived` is the file as it lies there.
 
@@ -139,11 +135,12 @@ class Journal:
             if entry.action == "move":
                 drop_note(db, entry.path)
 
-    def fail(self, entry: Entry, error: str) -> None:
-        """Nothing came of it: all is as it was before."""
+    def fail(self, entry: Entry, error: str, removed: Iterable[bytes] = ()) -> None:
+        """Nothing came of it: all is as it was before; made folders were `removed` again."""
         with self._database.writing() as db:
             rows.set_state(db, entry, "failed", error)
             rows.drop_places(db, entry)
+            rows.forget_made_folders(db, removed)
 
     def begin_undo(self, entry: Entry, steps: Sequence[Step], photo: Photo) -> None:
         """Write down that `entry` is being taken back; `photo`, at its old place, is then known."""
@@ -155,14 +152,16 @@ class Journal:
             rows.write_steps(db, entry.id, "undo", steps)
             write_note(db, replace(photo, path=entry.path), "undone", self._now())
 
-    def end_undo(self, entry: Entry, back: Photo | None) -> None:
-        """It was taken back; `back` is the photo as it lies at its old place."""
+    def end_undo(self, entry: Entry, back: Photo | None, removed: Iterable[bytes] = ()) -> None:
+        """It was taken back; `back` is the photo as it lies at its old place, and made folders
+        were `removed`."""
         with self._database.writing() as db:
             rows.set_state(db, entry, "undone", None)
             rows.drop_temporaries(db, entry, "undo")
             drop_note(db, entry.destination)
             if back is not None:
                 write_note(db, back, "undone", self._now())
+            rows.forget_made_folders(db, removed)
 
     def fail_undo(self, entry: Entry, error: str) -> None:
         """It could not be taken back and stays filed."""

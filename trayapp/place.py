@@ -63,9 +63,11 @@ def stand(step: Step) -> Stand:
     if step.kind in ("write", "restore", "tag"):
         now = _bytes_at(step)
         return Stand.AFTER if now == step.after else Stand.BEFORE
-    target = look(step.target)
     if step.kind == "remove":
-        return Stand.AFTER if target is None else Stand.BEFORE
+        copy = look(step.target)
+        ours = copy is not None and (step.photo is None or copy.looks_like(step.photo))
+        return Stand.BEFORE if ours else Stand.AFTER
+    target = look(step.target)
     ours = target is not None and _is_ours(target, step)
     if step.kind == "copy":
         return Stand.AFTER if ours else Stand.BEFORE
@@ -117,7 +119,7 @@ def _move(step: Step, arrived: Arrived) -> None:
     try:
         disk.rename_exclusively(step.source, step.target)
     except OSError as error:
-        if not _is_other_disk(error):
+        if not disk.is_other_disk(error):
             raise
         _move_to_other_disk(step, step.photo, arrived)
     else:
@@ -290,8 +292,3 @@ def _bytes_at(step: Step) -> bytes | None:
         return tags.read_sidecar(step.target)
     except tags.TagError as error:
         raise ChangedError(f"{step.target}: {error}") from None
-
-
-def _is_other_disk(error: OSError) -> bool:
-    # Windows: ERROR_NOT_SAME_DEVICE
-    return error.errno == errno.EXDEV or getattr(error, "winerror", None) == 17

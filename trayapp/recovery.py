@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from trayapp import place
 from trayapp.carry import Carrier, PlaceError, words
 from trayapp.journal import Journal, Phase
-from trayapp.photo import BeartrayError, Entry
+from trayapp.photo import BeartrayError, Entry, Photo
 from trayapp.place import Stand
 from trayapp.steps import ChangedError, Step, inverse, look
 
@@ -71,36 +73,77 @@ class Recovery:
         steps = self._journal.steps(entry, phase)
         for step in (*steps, *self._journal.steps(entry, "back")):
             place.tidy(step, entry.time)
-        if _stand(steps[0]) is Stand.BEFORE and not _was_changed_there(steps[0]):
+        if self._stand(steps[0]) is Stand.BEFORE:
             if not _is_settled_before(steps[0]):
                 raise PlaceError(f"neither {steps[0].source} nor {steps[0].target} can be seen")
             self._give_up(entry, phase, steps)
             return
         for position, step in enumerate(steps):
-            if _stand(step) is not Stand.AFTER and not _was_changed_there(step):
+            if self._stand(step) is not Stand.AFTER:
                 try:
                     self._carrier.carry_out_one(entry, phase, position, step)
-                except _ITS_OWN:
+                except _ITS_OWN as error:
+                    self._accept(step, error)
                     if phase == "do" and position:
                         self._journal.withdraw(entry, position)
         if phase == "do":
             self._journal.finish(entry, look(entry.destination))
         else:
-            self._carrier.remove_made_folders(entry.destination.parent)
-            self._journal.end_undo(entry, look(entry.path))
+            removed = self._carrier.remove_made_folders(entry.destination.parent)
+            self._journal.end_undo(entry, look(entry.path), removed)
 
     def _give_up(self, entry: Entry, phase: Phase, steps: Sequence[Step]) -> None:
         """The photo is where it was, or somebody took it away: its sidecars go back, too."""
         for step in reversed(steps[1:]):
-            if _stand(step) is not Stand.BEFORE:
-                with suppress(*_ITS_OWN):
+            if self._stand(step) is not Stand.BEFORE:
+                try:
                     self._carrier.take_back(entry, [_back(step)])
+                except _ITS_OWN as error:
+                    self._accept(step, error)
         if phase == "undo":
             self._journal.fail_undo(entry, "undo was interrupted before it began")
             return
-        with suppress(OSError):
-            self._carrier.remove_made_folders(entry.destination.parent)
-        self._journal.fail(entry, "interrupted before the photo was touched")
+        removed = self._carrier.remove_made_folders(entry.destination.parent)
+        self._journal.fail(entry, "interrupted before the photo was touched", removed)
+
+    def _stand(self, step: Step) -> Stand:
+        """As `place.stand`; raises `OSError` where a file that would tell may only be missing
+        because its disk is not connected.
+        """
+        stand = _stand(step)
+        if _was_changed_there(step):
+            stand = Stand.AFTER
+        for path, photo in _known_files(step):
+            if look(path) is None and self._is_away(path.parent, photo):
+                raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), str(path))
+        return stand
+
+    def _accept(self, step: Step, error: OSError | BeartrayError) -> None:
+        """What cannot be done for a sidecar now is not done later; unless its disk went away."""
+        if any(
+            self._is_away(path.parent, photo)
+            for path, photo in ((step.source, step.photo), (step.target, step.arrived))
+        ):
+            raise error
+        logger.warning("%s is left as it is: %s", step.source, words(error))
+
+    def _is_away(self, folder: Path, photo: Photo | None) -> bool:
+        """Whether `folder` is missing with the disk that `photo` was on when it lay there.
+
+        Where only the folder was removed, what is left above it is on that disk, which may have
+        another number since, and what is missing below that is a folder that Beartray made.
+        """
+        missing = None
+        for path in (folder, *folder.parents):
+            try:
+                device = path.stat().st_dev
+            except (FileNotFoundError, NotADirectoryError):
+                missing = path
+                continue
+            if missing is None or (photo and photo.file_id.startswith(f"{device}:")):
+                return False
+            return not self._journal.made_folder(os.fsencode(missing))
+        return True
 
     def _tidy(self) -> None:
         """Temporary files that could not be removed, as their disk was away or read-only."""
@@ -112,6 +155,15 @@ class Recovery:
                     gone.append(step)
         if gone:
             self._journal.tidied(gone)
+
+
+def _known_files(step: Step) -> Iterator[tuple[Path, Photo]]:
+    """The files that a step is about, where they are known to have been."""
+    if step.kind == "move" and step.photo is not None:
+        yield step.source, step.photo
+    there = step.arrived if step.kind in ("move", "copy") else step.photo
+    if there is not None:
+        yield step.target, there
 
 
 def _back(step: Step) -> Step:

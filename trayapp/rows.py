@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from trayapp.database import JournalError, path_of, raw
@@ -83,6 +83,11 @@ def drop_temporaries(db: sqlite3.Connection, entry: Entry, phase: Phase) -> None
     """The steps are done: what they needed on the way is certainly gone."""
     query = "UPDATE steps SET temporary = NULL WHERE (entry, phase) = (?, ?)"
     db.execute(query, (entry.id, phase))
+
+
+def forget_made_folders(db: sqlite3.Connection, folders: Iterable[bytes]) -> None:
+    for folder in folders:
+        db.execute("DELETE FROM made_folders WHERE path = ?", (folder,))
 
 
 def set_state(db: sqlite3.Connection, entry: Entry, state: State, error: str | None) -> None:
