@@ -276,7 +276,21 @@ def _back(run: Run, journal: Journal, refused: list[Entry]) -> None:
             if first.rpartition("/")[0] in taken:
                 continue  # it came back with the photo that it was put beside
             places = merged.get(content.split(b"#")[1], [])
-            if first in places:
+            if first in places or _is_at_home(run, tree, first, places):
                 continue
         if not any(path.rpartition("/")[0] in kept for path in places):
             raise LostError(f"not back at {first}: {content!r} is at {places}")
+
+
+def _is_at_home(run: Run, tree: dict[str, bytes], first: str, places: list[str]) -> bool:
+    """Whether a sidecar is rightly elsewhere than where it was put: the person put another file
+    there while an interrupted undo was still to be settled, or it is beside its photo, which the
+    person has moved to another place."""
+    if first in tree and run.person.first.get(tree[first]) == first:
+        return True
+    moved = {
+        path
+        for path, data in tree.items()
+        if data in run.person.touched and run.person.first.get(data) != path
+    }
+    return any(place.rpartition(".")[0] in moved for place in places)
