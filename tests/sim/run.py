@@ -55,6 +55,8 @@ class Run:
         self.out_disk = disks.add(copy.deepcopy(plan.out_disk), "/sim/out")
         disks.make_folders("/sim/out/photos")
         disks.make_folders("/sim/second")
+        for disk in disks.disks:  # these were there long before
+            disk.sync_all()
         self.settings = plan.settings
         bases = ["/sim/inbox", "/sim/inbox/sorted", "/sim/out/photos", "/sim/inbox/sub"]
         self.person = Person(self.world, "/sim/inbox", bases)
