@@ -6,7 +6,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -106,10 +108,11 @@ def test_an_unfinished_copy_is_gone_for_good_before_the_journal_forgets_it(
     steps[0].temporary.write_text("half a pho")
     synced: list[tuple[Path, list[Path], int]] = []
 
-    def note(folder: Path) -> None:
-        synced.append((folder, list(folder.iterdir()), len(books.journal.unfinished())))
+    def note(folder: disk.Folder) -> None:
+        there = list(folder.path.iterdir())
+        synced.append((folder.path, there, len(books.journal.unfinished())))
 
-    monkeypatch.setattr(disk, "sync_folder", note)
+    monkeypatch.setattr(disk.Folder, "sync", note)
     books.filing.recover()
     assert (inbox / "grizzly", [], 1) in synced
 
@@ -187,7 +190,7 @@ def test_a_photo_that_is_half_done_is_not_filed_a_second_time(books: Books, inbo
 def test_a_photo_stays_when_its_copy_may_not_last(
     books: Books, inbox: Path, other_disks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail_once(monkeypatch, disk, "sync_folder", errno.EIO)
+    fail_once(monkeypatch, disk.Folder, "sync", errno.EIO)
     with pytest.raises(PlaceError, match="the disk reports an error"):
         books.filing.file(plan(inbox / "a.jpg"), None)
     assert read_tree(inbox) == PHOTO
@@ -196,11 +199,11 @@ def test_a_photo_stays_when_its_copy_may_not_last(
 def test_a_copy_that_may_not_last_stays_where_somebody_has_edited_it(
     books: Books, inbox: Path, other_disks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def edit_and_fail(folder: Path) -> None:
-        (folder / "a.jpg").write_text("edited by somebody who was quick")
-        raise OSError(errno.EIO, "Input/output error", str(folder))
+    def edit_and_fail(folder: disk.Folder) -> None:
+        (folder.path / "a.jpg").write_text("edited by somebody who was quick")
+        raise OSError(errno.EIO, "Input/output error", str(folder.path))
 
-    monkeypatch.setattr(disk, "sync_folder", edit_and_fail)
+    monkeypatch.setattr(disk.Folder, "sync", edit_and_fail)
     with pytest.raises(PlaceError):
         books.filing.file(plan(inbox / "a.jpg"), None)
     assert read_tree(inbox) == {
@@ -212,7 +215,7 @@ def test_a_copy_that_may_not_last_stays_where_somebody_has_edited_it(
 def test_a_move_that_may_not_last_is_looked_at_again(
     books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail_once(monkeypatch, disk, "sync_folder", errno.EIO)
+    fail_once(monkeypatch, disk.Folder, "sync", errno.EIO)
     with pytest.raises(HalfDoneError, match="looks again soon"):
         books.filing.file(plan(inbox / "a.jpg"), None)
     assert [entry.state for entry in books.filing.recover()] == ["done"]
@@ -239,7 +242,7 @@ def test_the_folder_that_a_photo_leaves_is_synced_too(
 ) -> None:
     """Or a power cut brings the photo back to where it was, beside the filed one."""
     synced: list[Path] = []
-    monkeypatch.setattr(disk, "sync_folder", synced.append)
+    monkeypatch.setattr(disk.Folder, "sync", lambda folder: synced.append(folder.path))
     books.filing.file(plan(inbox / "a.jpg"), None)
     assert synced == [inbox / "grizzly", inbox]
 
@@ -325,7 +328,7 @@ def test_undoing_many_goes_on_after_one_that_is_half_done(
 ) -> None:
     make_tree(inbox, {"b.jpg": "other"})
     entries = [books.filing.file(plan(inbox / name), None) for name in ("a.jpg", "b.jpg")]
-    fail_once(monkeypatch, disk, "sync_folder", errno.EIO)
+    fail_once(monkeypatch, disk.Folder, "sync", errno.EIO)
     with pytest.raises(UndoError):
         books.filing.undo_all(entry.id for entry in entries)
     assert read_tree(inbox)["a.jpg"] == "photo"
@@ -403,6 +406,58 @@ def test_a_photo_that_may_still_be_on_its_card_is_removed_from_it_later(
     plug_in(stick, other_disk)
     assert [row.state for row in books.filing.recover()] == ["done"]
     assert (read_tree(stick), read_tree(steps[0].target.parent)) == ({}, PHOTO)
+
+
+def test_a_card_that_is_pulled_out_before_a_photo_is_gone_from_it_for_good(
+    books: Books, tmp_path: Path, stick: Path, other_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_tree(stick, PHOTO)
+    times = (stick / "a.jpg").stat()
+
+    def pull_out(folder: disk.Folder) -> None:
+        if folder.path == stick:  # the photo was removed, but that has not reached the card
+            make_tree(stick, PHOTO)
+            os.utime(stick / "a.jpg", ns=(times.st_atime_ns, times.st_mtime_ns))
+            stick.unlink()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
+    with monkeypatch.context() as patched, pytest.raises(HalfDoneError):
+        patched.setattr(disk.Folder, "sync", pull_out)
+        books.filing.file(plan(stick / "a.jpg", sort), None)
+    assert books.filing.recover() == []
+    plug_in(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    assert (read_tree(stick), read_tree(tmp_path / "sorted")) == ({}, {"grizzly": PHOTO})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot sync a folder")
+def test_the_folder_that_was_opened_is_synced_and_not_the_one_that_has_its_name_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the empty mount point has, once the disk is pulled out."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    (tmp_path / "stick").mkdir()
+    with disk.held_open(tmp_path / "stick") as folder:
+        (tmp_path / "stick").rename(tmp_path / "away")
+        (tmp_path / "stick").mkdir()
+        folder.sync()
+    assert synced == [(tmp_path / "away").stat().st_ino]
+
+
+def test_a_folder_that_undo_has_removed_is_not_on_a_disk_that_is_away(
+    books: Books, inbox: Path
+) -> None:
+    """After a restart disks may have other numbers."""
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    back = prepare(Step("move", entry.destination, entry.path, Photo.at(entry.destination)))
+    assert back.photo is not None
+    elsewhere = replace(back, photo=replace(back.photo, file_id="1:1"))
+    books.journal.begin_undo(entry, [elsewhere], back.photo)
+    entry.destination.rename(entry.path)
+    entry.destination.parent.rmdir()  # killed here
+    assert [row.state for row in books.filing.recover()] == ["undone"]
 
 
 def test_a_copy_on_a_stick_is_not_gone_because_the_stick_is(

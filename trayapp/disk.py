@@ -10,8 +10,8 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -22,6 +22,8 @@ _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _RENAME_EXCL = 4  # macOS sys/stdio.h
 _UNSUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM}
+
+_UNSYNCED = _UNSUPPORTED | {errno.EACCES, errno.EBADF, errno.EISDIR}
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
@@ -149,23 +151,44 @@ def same_bytes(one: Path, other: Path) -> bool:
                 return True
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a power cut, where the system can (not on Windows).
+class Folder:
+    """A folder, held open by `held_open` while names in it change."""
 
-    Network shares may refuse; the journal then decides at the next start. Raises `OSError` where
-    the disk fails or is gone: then nothing that is there can be relied on.
-    """
-    if sys.platform == "win32":
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
+    def __init__(self, path: Path, descriptor: int | None) -> None:
+        self.path, self._descriptor = path, descriptor
+
+    def sync(self) -> None:
+        """Make the names in it survive a power cut, where the system can (not on Windows).
+
+        Network shares may refuse; the journal then decides at the next start. Raises `OSError`
+        where the disk fails or is gone: then nothing that is there can be relied on.
+        """
+        if self._descriptor is None:
+            return
         try:
-            os.fsync(descriptor)
-        finally:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            if error.errno not in _UNSYNCED:
+                raise
+
+
+@contextmanager
+def held_open(folder: Path) -> Iterator[Folder]:
+    """So that it is this folder which is synced, and not what has its name by then: the empty
+    mount point, once its disk was pulled out. Raises `OSError`.
+    """
+    descriptor = None
+    if sys.platform != "win32":
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except OSError as error:
+            if error.errno not in _UNSYNCED:
+                raise
+    try:
+        yield Folder(folder, descriptor)
+    finally:
+        if descriptor is not None:
             os.close(descriptor)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED | {errno.EACCES, errno.EBADF, errno.EISDIR}:
-            raise
 
 
 def being_written(path: Path) -> bool:

@@ -12,6 +12,7 @@ import errno
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,16 +47,17 @@ def carry_out(step: Step, arrived: Arrived) -> None:
     the target's name is taken, and other `OSError`s; then the step stands as before (but after
     `UncertainError`).
     """
-    if step.kind == "move":
-        _move(step, arrived)
-    elif step.kind == "copy":
-        _copy(step, arrived)
-    elif step.kind == "remove":
-        _remove(step)
-    elif step.kind in ("write", "restore"):
-        _write(step)
-    else:
-        _tag(step)
+    with disk.held_open(step.target.parent) as folder:
+        if step.kind == "move":
+            _move(step, folder, arrived)
+        elif step.kind == "copy":
+            _copy(step, folder, arrived)
+        elif step.kind == "remove":
+            _remove(step, folder)
+        elif step.kind in ("write", "restore"):
+            _write(step, folder)
+        else:
+            _tag(step)
 
 
 def stand(step: Step) -> Stand:
@@ -83,9 +85,9 @@ def tidy(step: Step, begun: float) -> None:
     temporary file, and the empty one that held its target's name. Raises `OSError`.
     """
     if step.temporary is not None:
-        step.temporary.unlink(missing_ok=True)
-        # Or a power cut brings it back when no row tells of it any more.
-        _sync_folder(step.temporary.parent, missing_ok=True)
+        with suppress(FileNotFoundError), disk.held_open(step.temporary.parent) as folder:
+            step.temporary.unlink(missing_ok=True)
+            folder.sync()  # or a power cut brings it back when no row tells of it any more
     photo = step.kind in ("move", "copy") and step.photo is not None and step.photo.size
     sidecar = step.kind == "write" and step.before is None and step.after
     if photo or sidecar:
@@ -109,29 +111,33 @@ def _check(path: Path, same: Callable[[Photo], bool]) -> None:
         raise ChangedError(f"{path} has changed since it was looked at; it was left alone")
 
 
-def _move(step: Step, arrived: Arrived) -> None:
+def _move(step: Step, folder: disk.Folder, arrived: Arrived) -> None:
     assert step.photo is not None
-    if stand(step) is Stand.BETWEEN:
-        _drop_source(step)
-        _sync_folder(step.source.parent)
-        return
-    _check(step.source, step.photo.looks_like)
+    with disk.held_open(step.source.parent) as old:
+        if stand(step) is Stand.BETWEEN:
+            _drop_source(step)
+        else:
+            _check(step.source, step.photo.looks_like)
+            _move_there(step, step.photo, folder, arrived)
+            _sync(folder)
+        _sync(old)  # or a power cut brings the old name back
+
+
+def _move_there(step: Step, photo: Photo, folder: disk.Folder, arrived: Arrived) -> None:
     try:
         disk.rename_exclusively(step.source, step.target)
     except OSError as error:
         if not disk.is_other_disk(error):
             raise
-        _move_to_other_disk(step, step.photo, arrived)
+        _move_to_other_disk(step, photo, folder, arrived)
     else:
         _check_moved(step)
-    _sync_folder(step.target.parent)
-    _sync_folder(step.source.parent, missing_ok=True)  # or a power cut brings the old name back
 
 
-def _move_to_other_disk(step: Step, photo: Photo, arrived: Arrived) -> None:
+def _move_to_other_disk(step: Step, photo: Photo, folder: disk.Folder, arrived: Arrived) -> None:
     if not os.access(step.source.parent, os.W_OK):  # before a long copy for nothing
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(step.source))
-    made = _copy(step, arrived)
+    made = _copy(step, folder, arrived)
     try:
         _check(step.source, photo.looks_like)
         step.source.unlink()
@@ -155,7 +161,7 @@ def _check_moved(step: Step) -> None:
         raise ChangedError(f"{step.source} changed while it was being moved; it was left alone")
 
 
-def _copy(step: Step, arrived: Arrived) -> Photo:
+def _copy(step: Step, folder: disk.Folder, arrived: Arrived) -> Photo:
     """Returns the copy as it was made."""
     assert step.photo is not None
     assert step.temporary is not None
@@ -170,7 +176,7 @@ def _copy(step: Step, arrived: Arrived) -> Photo:
         step.temporary.unlink(missing_ok=True)
         raise
     try:
-        disk.sync_folder(step.target.parent)
+        folder.sync()
     except OSError:  # the original is still there, and is not given up for such a copy
         _discard(step.target, made)
         raise
@@ -186,23 +192,23 @@ def _drop_source(step: Step) -> None:
     raise ChangedError(f"{step.source} and {step.target} differ; both were left alone")
 
 
-def _remove(step: Step) -> None:
+def _remove(step: Step, folder: disk.Folder) -> None:
     if step.photo is not None:
         _check(step.target, step.photo.looks_like)
     if not step.source.is_file() or not disk.same_bytes(step.source, step.target):
         raise ChangedError(f"{step.source} is no longer the same photo, so its copy was kept")
     step.target.unlink()
-    _sync_folder(step.target.parent)
+    _sync(folder)
 
 
-def _write(step: Step) -> None:
+def _write(step: Step, folder: disk.Folder) -> None:
     now = _bytes_at(step)
     if now == step.after:
         return
     _check_bytes(step)
     if step.after is None:
         step.target.unlink()
-        _sync_folder(step.target.parent)
+        _sync(folder)
         return
     assert step.temporary is not None
     try:
@@ -220,7 +226,7 @@ def _write(step: Step) -> None:
     except BaseException:
         step.temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(step.target.parent)
+    _sync(folder)
 
 
 def _check_bytes(step: Step) -> None:
@@ -249,14 +255,12 @@ def _discard(copy: Path, made: Photo) -> None:
         raise UncertainError(error.errno, error.strerror, str(copy)) from None
 
 
-def _sync_folder(folder: Path, missing_ok: bool = False) -> None:
-    """After a step that is done; a folder that it emptied may have been removed since."""
+def _sync(folder: disk.Folder) -> None:
+    """After a step that is done."""
     try:
-        disk.sync_folder(folder)
+        folder.sync()
     except OSError as error:
-        if missing_ok and error.errno == errno.ENOENT:
-            return
-        raise UncertainError(error.errno, error.strerror, str(folder)) from None
+        raise UncertainError(error.errno, error.strerror, str(folder.path)) from None
 
 
 def _tag(step: Step) -> None:

@@ -42,11 +42,6 @@ class Change:
     folders: tuple[Inode, ...]
     before: list[tuple[Inode, str, Inode | None]]
 
-    @property
-    def removes(self) -> bool:
-        folder, name, old = self.before[0]
-        return len(self.before) == 1 and old is not None and name not in (folder.entries or {})
-
 
 @dataclass(eq=False, slots=True)
 class Disk:

@@ -98,10 +98,6 @@ def _yank(run: Run, rng: Random) -> None:
         return
     run.world.tell("world", f"disk {disk.name} is pulled out")
     run.person.stop_writing(disk)
-    if disk.log and disk.log[-1].removes:
-        # Pulled out in the one call between removing a file and making sure of it, the disk comes
-        # back with that file, beside its copy; nothing that runs could know.
-        disk.sync_all()
     run.world.disks.cut_power(rng, disk)
     disk.away, disk.vanishes = True, rng.random() < 0.5
     disk.device += rng.choice((0, 100))

@@ -37,7 +37,7 @@ def _copy_unsynced(original: Any, copy: Any) -> bytes:
 _copy = disk._copy
 
 
-def _remove_first(step: Step, photo: Photo, arrived: place.Arrived) -> None:
+def _remove_first(step: Step, photo: Photo, folder: disk.Folder, arrived: place.Arrived) -> None:
     content = step.source.read_bytes()
     step.source.unlink()
     with step.target.open("xb") as stream:
@@ -91,7 +91,7 @@ PLANTED: dict[str, Planted] = {
     "a row is finished before the files are moved": lambda: mock.patch.object(
         Carrier, "carry_out", _finish_first
     ),
-    "names are not synced": lambda: mock.patch.object(disk, "sync_folder", _nothing),
+    "names are not synced": lambda: mock.patch.object(disk.Folder, "sync", _nothing),
     "copies are not synced": lambda: mock.patch.object(disk, "_copy", _copy_unsynced),
     "undo forgets the sidecars": lambda: mock.patch.object(filing, "undo_steps", _photo_only),
     "recovery passes over interrupted undos": lambda: mock.patch.object(
