@@ -61,6 +61,7 @@ def _power(run: Run, rng: Random) -> None:
     for disk in world.disks.disks:
         world.disks.cut_power(rng, disk)
         disk.device += 100
+    run.stage.cut_power(rng)
     world.disks.listeners.clear()
     world.at(world.now + rng.uniform(0.1, 2), run.start_app)
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from queue import Empty
+from random import Random
 from typing import Any
 from unittest import mock
 
@@ -186,8 +187,8 @@ class Connection:
 
     isolation_level: str | None = None
 
-    def __init__(self, world: World, real: sqlite3.Connection) -> None:
-        self._world, self._real = world, real
+    def __init__(self, stage: Stage, real: sqlite3.Connection) -> None:
+        self._stage, self._world, self._real = stage, stage.world, real
 
     @property
     def in_transaction(self) -> bool:
@@ -204,20 +205,27 @@ class Connection:
         pass
 
     def execute(self, sql: str, values: Any = ()) -> Any:
-        if sql[0] in "BCR":
-            self._around(sql)
-        return self._real.execute(sql, values)
+        if sql[0] not in "BCPR":
+            return self._real.execute(sql, values)
+        self._around(sql)
+        result = self._real.execute(sql, values)
+        if sql == "COMMIT":
+            self._stage.committed()
+        return result
 
     def _around(self, sql: str) -> None:
         world = self._world
         if sql.startswith("BEGIN"):
             self._point("begin")
+            self._stage.begins()
             world.locked += 1
         elif sql == "ROLLBACK":
             world.locked -= 1
         elif sql == "COMMIT":
             self._point("commit")
             world.locked -= 1
+        elif sql.startswith("PRAGMA synchronous"):
+            self._stage.lazily = sql.endswith("NORMAL")
 
     def _point(self, call: str) -> None:
         try:
@@ -276,6 +284,8 @@ class Stage:
         self.news = News()
         self.engines: list[Engine] = []
         self.journal: sqlite3.Connection | None = None
+        self.lazily = False  # whether a commit does not wait for the disk
+        self._unsynced: list[bytes] = []  # the journal as last synced, and after each commit since
         self._empty: bytes | None = None
         self._owners = 0
 
@@ -283,6 +293,7 @@ class Stage:
         self.close()
         self.world, self.owners, self.news, self.engines = world, {}, News(), []
         self._owners = 0
+        self._unsynced.clear()
 
     def next_owner(self) -> int:
         self._owners += 1
@@ -304,7 +315,29 @@ class Stage:
         if self.journal.in_transaction:  # of a process that ended while it opened the file
             self.journal.execute("ROLLBACK")
             self.world.locked = 0
-        return Connection(self.world, self.journal)
+        return Connection(self, self.journal)
+
+    def begins(self) -> None:
+        """The first commit that is not synced is about to be made."""
+        if self.lazily and not self._unsynced and self.journal is not None:
+            self._unsynced.append(self.journal.serialize())
+
+    def committed(self) -> None:
+        """One that waits for the disk makes those before it durable, too."""
+        if self.lazily and self.journal is not None:
+            self._unsynced.append(self.journal.serialize())
+        else:
+            self._unsynced.clear()
+
+    def cut_power(self, rng: Random) -> None:
+        """Only some of the commits that nobody waited for are there afterwards."""
+        if not self._unsynced or self.journal is None:
+            return
+        if self.journal.in_transaction:
+            self.journal.execute("ROLLBACK")
+            self.world.locked = 0
+        self.journal.deserialize(rng.choice(self._unsynced))
+        self._unsynced.clear()
 
     def start_engine(self, *_: Any) -> Engine:
         current = self.world.current

@@ -11,6 +11,7 @@ from unittest import mock
 
 from trayapp import disk, filing, place, steps
 from trayapp.carry import Carrier
+from trayapp.database import Database
 from trayapp.inbox import Inbox
 from trayapp.journal import Journal
 from trayapp.notes import Notes
@@ -76,6 +77,12 @@ def _fail_silently(journal: Journal, entry: Entry, error: str) -> None:
         db.execute("UPDATE entries SET state = 'failed' WHERE id = ?", (entry.id,))
 
 
+def _lazily(database: Database, *, lazily: bool = False) -> AbstractContextManager[Any]:
+    return _writing(database, lazily=True)
+
+
+_writing = Database.writing
+
 Planted = Callable[[], AbstractContextManager[Any]]
 
 PLANTED: dict[str, Planted] = {
@@ -109,6 +116,9 @@ PLANTED: dict[str, Planted] = {
     ),
     "any version of a file is the same": lambda: mock.patch.object(
         Photo, "is_same_file", lambda *_: True
+    ),
+    "nothing written to the journal is waited for": lambda: mock.patch.object(
+        Database, "writing", _lazily
     ),
     "undo is not written down before": lambda: mock.patch.object(Journal, "begin_undo", _nothing),
 }
