@@ -247,6 +247,22 @@ def test_the_folder_that_a_photo_leaves_is_synced_too(
     assert synced == [inbox / "grizzly", inbox]
 
 
+def test_what_was_killed_before_it_was_synced_is_synced_before_its_row_is_closed(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut soon after brings the photo back, and the row says that it is filed."""
+    _, steps = begun(books, inbox / "a.jpg")
+    (inbox / "a.jpg").rename(steps[0].target)  # killed here
+    synced: list[tuple[Path, int]] = []
+
+    def note(folder: disk.Folder) -> None:
+        synced.append((folder.path, len(books.journal.unfinished())))
+
+    monkeypatch.setattr(disk.Folder, "sync", note)
+    books.filing.recover()
+    assert synced[-2:] == [(inbox / "grizzly", 1), (inbox, 1)]
+
+
 def test_a_late_sidecar_that_cannot_follow_does_not_stand_in_the_way_of_undo(
     books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

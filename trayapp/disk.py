@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -189,6 +189,13 @@ def held_open(folder: Path) -> Iterator[Folder]:
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def sync_folders(folders: Iterable[Path]) -> None:
+    """Those that are there; see `Folder.sync`."""
+    for folder in dict.fromkeys(folders):
+        with suppress(FileNotFoundError), held_open(folder) as opened:
+            opened.sync()
 
 
 def being_written(path: Path) -> bool:

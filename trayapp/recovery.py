@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from trayapp import place
+from trayapp import disk, place
 from trayapp.carry import Carrier, PlaceError, words
 from trayapp.journal import Journal, Phase
 from trayapp.photo import BeartrayError, Entry, Photo
@@ -86,6 +86,8 @@ class Recovery:
                     self._accept(step, error)
                     if phase == "do" and position:
                         self._journal.withdraw(entry, position)
+        # What was killed, or failed, before it was synced is there now, but may not last.
+        disk.sync_folders(path.parent for step in steps for path in (step.target, step.source))
         if phase == "do":
             self._journal.finish(entry, look(entry.destination))
         else:
