@@ -83,14 +83,17 @@ def test_an_empty_file_of_the_persons_own_stays(books: Books, inbox: Path) -> No
     assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": ""}}
 
 
+@pytest.mark.parametrize("mount_point_stays", [False, True])
 def test_a_temporary_file_on_a_disk_that_was_away_goes_when_it_is_back(
-    books: Books, inbox: Path, tmp_path: Path
+    books: Books, inbox: Path, tmp_path: Path, mount_point_stays: bool
 ) -> None:
     entry, steps = begun(books, inbox / "a.jpg", Sort(action="copy"))
     assert steps[0].temporary is not None
     steps[0].temporary.write_text("half a pho")
     away = (inbox / "grizzly").rename(tmp_path / "away")
     books.journal.fail(entry, "the disk went away")
+    if mount_point_stays:
+        (inbox / "grizzly").mkdir()
     books.filing.recover()
     away.rename(inbox / "grizzly")
     assert len(list((inbox / "grizzly").iterdir())) == 1

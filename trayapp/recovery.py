@@ -152,7 +152,8 @@ class Recovery:
         gone = []
         for step, begun in self._journal.untidied():
             with suppress(OSError):
-                if step.target.parent.is_dir():
+                # An empty folder may be the mount point of the disk that is away.
+                if any(step.target.parent.iterdir()):
                     place.tidy(step, begun)
                     gone.append(step)
         if gone:

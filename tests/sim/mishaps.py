@@ -98,6 +98,7 @@ def _yank(run: Run, rng: Random) -> None:
     if disk.away:
         return
     run.world.tell("world", f"disk {disk.name} is pulled out")
+    run.pulled_out = True
     run.person.stop_writing(disk)
     run.world.disks.cut_power(rng, disk)
     disk.away, disk.vanishes = True, rng.random() < 0.5

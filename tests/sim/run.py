@@ -63,6 +63,7 @@ class Run:
         self.live: Live | None = None
         self.app: Process | None = None
         self.healing = False
+        self.pulled_out = False  # whether a disk ever was
         self.notices: list[Notice] = []
         self.begun: dict[int, bytes] = {}  # entry → the photo's content when it was begun
         self.others: list[Process] = []

@@ -89,7 +89,7 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
             _check_strange(run, path, data, tagged)
             continue
         found[data].append(path)
-    copies = Counter[bytes]()
+    copies = _filed_twice(run, rows)
     for entry in rows:
         content = run.begun.get(entry.id, b"")
         # A copy that a person has moved elsewhere is theirs; its row may count as taken back.
@@ -98,6 +98,20 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
     merged = _markers(run) if any(entry.action == "tag" for entry in rows) else {}
     for content, number in person.made.items():
         _count(run, content, number, found[content], copies[content], merged)
+
+
+def _filed_twice(run: Run, rows: list[Entry]) -> Counter[bytes]:
+    """Photos that a disk, pulled out in the middle of a move, brought back beside their copy, and
+    that the person gave another name before Beartray could look: to it they are new ones."""
+    if not run.pulled_out:
+        return Counter()
+    tree, names = _contents(run), defaultdict[bytes, set[Path]](set)
+    for entry in rows:
+        content = run.begun.get(entry.id, b"")
+        moved = entry.action == "move" and entry.state in ("done", "undone")
+        if moved and content in run.person.touched and tree.get(str(entry.place)) == content:
+            names[content].add(entry.path)
+    return Counter({content: 1 for content, under in names.items() if len(under) > 1})
 
 
 def _check_strange(run: Run, path: str, data: bytes, tagged: set[str]) -> None:
