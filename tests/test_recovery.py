@@ -16,7 +16,7 @@ import pytest
 
 from tests.books import Books, open_books, part_disks, plan
 from tests.helpers import make_tree, read_tree
-from trayapp import disk, filing
+from trayapp import disk, filing, place
 from trayapp.filing import GoneError, HalfDoneError, PlaceError, UndoError
 from trayapp.photo import Entry, Photo
 from trayapp.settings import Sort
@@ -340,6 +340,28 @@ def test_a_sidecar_that_is_replaced_while_it_is_read_is_not_written_over(
     with pytest.raises(ChangedError):
         books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
     assert read_tree(inbox) == {**PHOTO, "a.jpg.xmp": "stars given just now"}
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_a_photo_that_is_replaced_while_it_is_compared_is_not_removed(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch, action: Any
+) -> None:
+    _, (step,) = begun(books, inbox / "a.jpg", Sort(action=action))
+    shutil.copy2(step.source, step.target)  # killed in the middle of a move, or all done
+    removed = step.source if action == "move" else step.target
+    make_tree(inbox, {"new": "saved just now"})
+    same_bytes, calls = disk.same_bytes, iter(("is it ours", "is it the same"))
+
+    def replace_meanwhile(*paths: Path) -> bool:
+        same = same_bytes(*paths)
+        if action == "copy" or next(calls) == "is it the same":
+            (inbox / "new").replace(removed)
+        return same
+
+    monkeypatch.setattr(disk, "same_bytes", replace_meanwhile)
+    with pytest.raises(ChangedError):
+        place.carry_out(step if action == "move" else inverse([step])[0], lambda _: None)
+    assert removed.read_text() == "saved just now"
 
 
 def test_undoing_many_goes_on_after_one_that_is_half_done(

@@ -185,18 +185,20 @@ def _copy(step: Step, folder: disk.Folder, arrived: Arrived) -> Photo:
 
 def _drop_source(step: Step) -> None:
     """Finish a move that a crash left with the photo in both places."""
-    linked = Photo.at(step.source).file_id == Photo.at(step.target).file_id
-    if linked or disk.same_bytes(step.source, step.target):
-        step.source.unlink()
-        return
-    raise ChangedError(f"{step.source} and {step.target} differ; both were left alone")
+    there = Photo.at(step.source)
+    linked = there.file_id == Photo.at(step.target).file_id
+    if not linked and not disk.same_bytes(step.source, step.target):
+        raise ChangedError(f"{step.source} and {step.target} differ; both were left alone")
+    _check(step.source, there.looks_like)  # not another one, put there while we read
+    step.source.unlink()
 
 
 def _remove(step: Step, folder: disk.Folder) -> None:
-    if step.photo is not None:
-        _check(step.target, step.photo.looks_like)
+    there = step.photo or Photo.at(step.target)
+    _check(step.target, there.looks_like)
     if not step.source.is_file() or not disk.same_bytes(step.source, step.target):
         raise ChangedError(f"{step.source} is no longer the same photo, so its copy was kept")
+    _check(step.target, there.looks_like)
     step.target.unlink()
     _sync(folder)
 
