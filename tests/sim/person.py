@@ -234,7 +234,7 @@ class Person:
 
     def _put_sidecar(self, rng: Random, photo: str) -> None:
         folder, _, name = photo.rpartition("/")
-        sidecar = rng.choice(SIDECARS).format(name=name, stem=name.rpartition(".")[0])
+        sidecar = rng.choice(SIDECARS).format(name=name, stem=name.rpartition(".")[0] or name)
         self.put(f"{folder}/{sidecar}", self.sidecar(rng))
 
     def _move(self, path: str, target: str, content: bytes) -> None:
