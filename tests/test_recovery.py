@@ -240,6 +240,27 @@ def test_a_disk_that_is_pulled_out_right_after_the_move_is_looked_at_when_it_is_
     assert [entry.state for entry in books.filing.recover()] == ["done"]
 
 
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_a_disk_that_turns_read_only_while_a_file_has_two_names_is_looked_at_again(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch, action: Any
+) -> None:
+    """Where there is no exclusive rename, the file gets its new name before it loses the old."""
+
+    def refuse(number: int) -> Any:
+        def call(path: Path, *_: object, **__: object) -> None:
+            raise OSError(number, os.strerror(number), str(path))
+
+        return call
+
+    monkeypatch.setattr(disk, "_rename_by_system", refuse(errno.EINVAL))
+    with monkeypatch.context() as patched, pytest.raises(HalfDoneError):
+        patched.setattr(Path, "unlink", refuse(errno.EROFS))
+        books.filing.file(plan(inbox / "a.jpg", Sort(action=action)), None)
+    assert [entry.state for entry in books.filing.recover()] == ["done"]
+    kept = PHOTO if action == "copy" else {}
+    assert read_tree(inbox) == {**kept, "grizzly": PHOTO}
+
+
 def test_the_folder_that_a_photo_leaves_is_synced_too(
     books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

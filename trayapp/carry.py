@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from trayapp import place
+from trayapp import disk, place
 from trayapp.errors import explain
 from trayapp.journal import Journal, Phase
 from trayapp.photo import BeartrayError, Entry, Plan
@@ -38,7 +38,7 @@ class Carrier:
         try:
             for position, step in enumerate(steps):
                 done.append(self.carry_out_one(entry, phase, position, step))
-        except place.UncertainError as error:
+        except disk.UncertainError as error:
             raise HalfDoneError(half_done(entry, error)) from error
         except BaseException as error:
             try:

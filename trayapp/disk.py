@@ -27,13 +27,19 @@ _UNSYNCED = _UNSUPPORTED | {errno.EACCES, errno.EBADF, errno.EISDIR}
 
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
+
+class UncertainError(OSError):
+    """It is done, but the disk failed or went away before that was certain to last."""
+
+
 Rename = Callable[[Path, Path], None]
 
 
 def rename_exclusively(source: Path, target: Path) -> None:
     """Move `source` to `target` on the same disk, never over something that is there.
 
-    Raises `FileExistsError` when `target` exists and the usual `OSError`s; then nothing changed.
+    Raises `FileExistsError` when `target` exists and the usual `OSError`s; then nothing changed
+    (but after `UncertainError` the file has both names).
     """
     try:
         _rename_by_system(source, target)
@@ -72,8 +78,11 @@ def _rename_by_link(source: Path, target: Path) -> None:
         return
     try:
         source.unlink()
-    except OSError:  # a folder that may not be written to: take the second name back
-        target.unlink()
+    except OSError as error:  # a folder that may not be written to: take the second name back
+        try:
+            target.unlink()
+        except OSError:  # the whole disk may not, since this moment
+            raise UncertainError(error.errno, error.strerror, str(source)) from None
         raise
 
 

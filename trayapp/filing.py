@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from trayapp import place
+from trayapp import disk, place
 from trayapp.carry import Carrier, HalfDoneError, PlaceError, half_done, words
 from trayapp.errors import explain
 from trayapp.journal import Journal
@@ -116,7 +116,7 @@ class Filing:
             position = self._journal.reopen(entry, step)
             try:
                 self._carrier.carry_out_one(entry, "do", position, step)
-            except place.UncertainError:
+            except disk.UncertainError:
                 raise  # the row stays open for recovery
             except (OSError, BeartrayError):  # the photo is where it was filed without it, too
                 self._journal.withdraw(entry, position)

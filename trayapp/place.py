@@ -32,10 +32,6 @@ class Stand(enum.Enum):
 GRAIN_SECONDS = 2.0  # times on FAT are that coarse
 
 
-class UncertainError(OSError):
-    """The step is done, but the disk failed or went away before that was certain to last."""
-
-
 Arrived = Callable[[Step], None]
 
 
@@ -45,7 +41,7 @@ def carry_out(step: Step, arrived: Arrived) -> None:
     `arrived(step)` is called, and has to be durable when it returns, before a finished copy gets
     its name. Raises `ChangedError` when a file is not as the step says, `FileExistsError` when
     the target's name is taken, and other `OSError`s; then the step stands as before (but after
-    `UncertainError`).
+    `disk.UncertainError`).
     """
     with disk.held_open(step.target.parent) as folder:
         if step.kind == "move":
@@ -152,7 +148,7 @@ def _check_moved(step: Step) -> None:
     try:
         moved = Photo.at(step.target)
     except OSError as error:  # its disk was pulled out this moment
-        raise UncertainError(error.errno, error.strerror, str(step.target)) from None
+        raise disk.UncertainError(error.errno, error.strerror, str(step.target)) from None
     if not moved.looks_like(step.photo):
         try:
             disk.rename_exclusively(step.target, step.source)
@@ -173,7 +169,8 @@ def _copy(step: Step, folder: disk.Folder, arrived: Arrived) -> Photo:
         arrived(replace(step, arrived=made))
         disk.rename_exclusively(step.temporary, step.target)
     except BaseException:
-        step.temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the journal knows of it
+            step.temporary.unlink()
         raise
     try:
         folder.sync()
@@ -226,7 +223,8 @@ def _write(step: Step, folder: disk.Folder) -> None:
             _check_bytes(step)  # writing took its time
             step.temporary.replace(step.target)
     except BaseException:
-        step.temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            step.temporary.unlink()
         raise
     _sync(folder)
 
@@ -254,7 +252,7 @@ def _discard(copy: Path, made: Photo) -> None:
     except NotAPhotoError:  # or they put something else there
         return
     except OSError as error:
-        raise UncertainError(error.errno, error.strerror, str(copy)) from None
+        raise disk.UncertainError(error.errno, error.strerror, str(copy)) from None
 
 
 def _sync(folder: disk.Folder) -> None:
@@ -262,7 +260,7 @@ def _sync(folder: disk.Folder) -> None:
     try:
         folder.sync()
     except OSError as error:
-        raise UncertainError(error.errno, error.strerror, str(folder.path)) from None
+        raise disk.UncertainError(error.errno, error.strerror, str(folder.path)) from None
 
 
 def _tag(step: Step) -> None:
