@@ -145,7 +145,6 @@ def _undo_in_tray(run: Run, most: int) -> None:
         return
 
     def click() -> None:
-        run.clicking = True
         try:
             live.undo([entry.id for entry in live.journal.filed(most)])
         except BeartrayError as error:
@@ -153,6 +152,7 @@ def _undo_in_tray(run: Run, most: int) -> None:
         finally:
             run.clicking = False
 
+    run.clicking = True
     run.world.tell("person", f"undo {most}")
     run.world.start(app, click)
 
