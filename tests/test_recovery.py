@@ -240,6 +240,22 @@ def test_a_disk_that_is_pulled_out_right_after_the_move_is_looked_at_when_it_is_
     assert [entry.state for entry in books.filing.recover()] == ["done"]
 
 
+def test_a_copy_that_is_given_up_is_gone_for_good(
+    books: Books, inbox: Path, other_disks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it comes back, and nobody knows of it, when its disk is pulled out."""
+    names: list[list[str]] = []
+
+    def change_and_note(folder: disk.Folder) -> None:
+        (inbox / "a.jpg").write_text("edited meanwhile")
+        names.append([path.name for path in folder.path.iterdir()])
+
+    monkeypatch.setattr(disk.Folder, "sync", change_and_note)
+    with pytest.raises(ChangedError):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    assert names == [["a.jpg"], []]
+
+
 @pytest.mark.parametrize("action", ["move", "copy"])
 def test_a_disk_that_turns_read_only_while_a_file_has_two_names_is_looked_at_again(
     books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch, action: Any

@@ -138,7 +138,7 @@ def _move_to_other_disk(step: Step, photo: Photo, folder: disk.Folder, arrived: 
         _check(step.source, photo.looks_like)
         step.source.unlink()
     except (ChangedError, OSError):
-        _discard(step.target, made)
+        _discard(step.target, made, folder)
         raise
 
 
@@ -175,7 +175,7 @@ def _copy(step: Step, folder: disk.Folder, arrived: Arrived) -> Photo:
     try:
         folder.sync()
     except OSError:  # the original is still there, and is not given up for such a copy
-        _discard(step.target, made)
+        _discard(step.target, made, folder)
         raise
     return made
 
@@ -241,7 +241,7 @@ def _keep_properties(step: Step, written: Path) -> None:
     os.utime(written, ns=(old, old))
 
 
-def _discard(copy: Path, made: Photo) -> None:
+def _discard(copy: Path, made: Photo, folder: disk.Folder) -> None:
     """The step fails, and what it made goes again; unless its disk has gone with it.
 
     A copy that somebody has edited meanwhile is theirs, and stays.
@@ -249,6 +249,7 @@ def _discard(copy: Path, made: Photo) -> None:
     try:
         if Photo.at(copy).looks_like(made):
             copy.unlink()
+            folder.sync()  # or it comes back when its disk is pulled out
     except NotAPhotoError:  # or they put something else there
         return
     except OSError as error:
