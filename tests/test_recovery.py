@@ -102,6 +102,15 @@ def test_a_temporary_file_on_a_disk_that_was_away_goes_when_it_is_back(
     assert books.journal.untidied() == []
 
 
+def test_a_row_whose_folder_somebody_replaced_by_a_file_is_settled(
+    books: Books, inbox: Path
+) -> None:
+    _, steps = begun(books, inbox / "a.jpg")
+    steps[0].target.parent.rmdir()
+    make_tree(inbox, {"grizzly": "a file"})
+    assert [row.state for row in books.filing.recover()] == ["failed"]
+
+
 def test_an_unfinished_copy_is_gone_for_good_before_the_journal_forgets_it(
     books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,7 +81,8 @@ def tidy(step: Step, begun: float) -> None:
     temporary file, and the empty one that held its target's name. Raises `OSError`.
     """
     if step.temporary is not None:
-        with suppress(FileNotFoundError), disk.held_open(step.temporary.parent) as folder:
+        missing = suppress(FileNotFoundError, NotADirectoryError)
+        with missing, disk.held_open(step.temporary.parent) as folder:
             step.temporary.unlink(missing_ok=True)
             folder.sync()  # or a power cut brings it back when no row tells of it any more
     photo = step.kind in ("move", "copy") and step.photo is not None and step.photo.size
