@@ -533,6 +533,20 @@ def test_the_folder_that_was_opened_is_synced_and_not_the_one_that_has_its_name_
     assert synced == [(tmp_path / "away").stat().st_ino]
 
 
+def test_a_folder_that_somebody_removed_after_the_move_is_not_on_a_disk_that_is_away(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    wanted = plan(inbox / "a.jpg", Sort(destination=str(make_tree(tmp_path / "sorted", {}))))
+    (step,) = next(steps_of(wanted))
+    assert step.photo is not None
+    elsewhere = prepare(replace(step, photo=replace(step.photo, file_id="1:1")))
+    books.journal.begin(wanted, [elsewhere], None)
+    step.target.parent.mkdir()
+    step.source.rename(step.target)  # killed here
+    inbox.rmdir()
+    assert [row.state for row in books.filing.recover()] == ["done"]
+
+
 def test_a_folder_that_undo_has_removed_is_not_on_a_disk_that_is_away(
     books: Books, inbox: Path
 ) -> None:

@@ -113,6 +113,8 @@ class Recovery:
         because its disk is not connected.
         """
         stand = _stand(step)
+        if stand is Stand.AFTER and step.kind == "move" and step.arrived is None:
+            return stand  # renamed, and the disk of both places is there
         if _was_changed_there(step):
             stand = Stand.AFTER
         for path, photo in _known_files(step):
