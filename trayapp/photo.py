@@ -12,7 +12,8 @@ from typing import Literal
 
 Action = Literal["move", "copy", "tag"]
 Reason = Literal["unsure", "unreadable"]
-State = Literal["begun", "done", "failed", "undoing", "undone"]
+# "left": looked at, not recognised, and left where it is; nothing that could be taken back
+State = Literal["begun", "done", "failed", "undoing", "undone", "left"]
 
 # fmt: off
 SUFFIXES = frozenset({
@@ -84,7 +85,8 @@ class Verdict:
     `label` is None with `reason` "unsure" (no known class, `confidence` is then the best
     label's) or "unreadable" (`error` says why, `confidence` is None). `scores` maps each label
     to its probability in [0, 1]. `taken` is when the picture was taken, in the camera's local
-    time, where the file says so. `seen` is the version of the file that was decoded.
+    time, where the file says so. `seen` is the version of the file that was decoded, `model` the
+    name of the package that was asked.
     """
 
     label: str | None
@@ -94,6 +96,19 @@ class Verdict:
     error: str | None = None
     taken: datetime | None = None
     seen: Photo | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrects:
+    """What a person puts right: journal entry `entry`, where the model named `model` said `was`
+    (None: none of these). `sha256` is of the photo's bytes.
+    """
+
+    entry: int
+    was: str | None
+    model: str | None
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +125,7 @@ class Plan:
     folder: Path | None
     tags: tuple[str, ...] = ()
     base: Path | None = None
+    corrects: Corrects | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import connection as mpc
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from trayapp.engine import EngineError, printable
-from trayapp.engine.wire import Answer, Broken, Ready, ask, hear_engine
+from trayapp.engine.wire import Answer, Broken, Ready, Shown, ask, hear_engine
 from trayapp.engine.worker import Options
 from trayapp.photo import Verdict
 
@@ -32,19 +32,21 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A photo, and who waits to hear of it."""
+    """A photo, and who waits to hear of it; with a `side`, to see it so many pixels large."""
 
     path: Path
-    future: Future[Verdict] = field(default_factory=Future)
+    side: int = 0
+    future: Future[Any] = field(default_factory=Future)
     crashes: int = 0
 
-    def settle(self, verdict: Verdict) -> None:
+    def settle(self, verdict: Verdict | Shown) -> None:
         with suppress(InvalidStateError):  # cancelled meanwhile
             self.future.set_result(verdict)
 
     def give_up(self, why: str) -> None:
         error = f"{printable(self.path.name)}: {why}"
-        self.settle(Verdict(None, None, reason="unreadable", error=error))
+        unreadable = Verdict(None, None, reason="unreadable", error=error)
+        self.settle(Shown(b"", error) if self.side else unreadable)
 
     def fail(self, problem: str) -> None:
         with suppress(InvalidStateError):
@@ -86,6 +88,7 @@ class Crew:
         self, options: Options, start_worker: StartWorker, size: int, idle_seconds: float
     ) -> None:
         self.waiting: deque[Job] = deque()
+        self.views: deque[Job] = deque()  # somebody only wants to look: after all the others
         self.workers: list[Worker] = []
         self.problem: str | None = None
         self.preload = False
@@ -109,7 +112,7 @@ class Crew:
                 return
             worker.job, worker.deadline = job, time.monotonic() + self._options.photo_limit_seconds
             try:
-                ask(worker.connection, job.path)
+                ask(worker.connection, job.path, job.side)
             except OSError:
                 self._lost(worker)
 
@@ -141,12 +144,16 @@ class Crew:
             worker.end()
             if worker.job:
                 worker.job.future.cancel()
-        while self.waiting:
-            self.waiting.popleft().future.cancel()
+        while job := self._next():
+            job.future.cancel()
+
+    def take_in(self, job: Job) -> None:
+        """A photo to be dealt out when its turn comes."""
+        (self.views if job.side else self.waiting).append(job)
 
     def _hire(self) -> None:
         busy = sum(worker.job is not None for worker in self.workers)
-        wanted = min(self._size, max(busy + len(self.waiting), int(self.preload)))
+        wanted = min(self._size, max(busy + len(self.waiting) + len(self.views), int(self.preload)))
         self.preload = False
         while len(self.workers) < wanted:
             if time.monotonic() < self._retry_at:
@@ -165,8 +172,8 @@ class Crew:
             self.workers.append(Worker(process, ours, process.pid or 0, deadline))
 
     def _next(self) -> Job | None:
-        while self.waiting:
-            job = self.waiting.popleft()
+        while self.waiting or self.views:
+            job = (self.waiting or self.views).popleft()
             if not job.future.cancelled():
                 return job
         return None
@@ -184,11 +191,13 @@ class Crew:
         elif worker.labels is None and isinstance(message, Ready):
             worker.labels, self.problem = message.labels, None
             self.forgive()
-        elif (
-            job and isinstance(message, Answer) and message.label in (None, *(worker.labels or ()))
-        ):
+        elif job and isinstance(message, Shown) and job.side:
             worker.job = None
-            job.settle(message.verdict(job.path))
+            job.settle(Shown(message.jpeg, printable(message.error) if message.error else None))
+            self._retire(worker)
+        elif job and isinstance(message, Answer) and not job.side and _is_known(message, worker):
+            worker.job = None
+            job.settle(replace(message.verdict(job.path), model=self._options.folder.name))
             self._retire(worker)
         else:
             self._lost(worker)
@@ -210,7 +219,7 @@ class Crew:
             job.give_up("the decoder crashed on it")
         elif job:
             job.crashes += 1
-            self.waiting.appendleft(job)
+            (self.views if job.side else self.waiting).appendleft(job)
 
     def _expire(self, worker: Worker) -> None:
         self._remove(worker)
@@ -235,3 +244,7 @@ class Crew:
         if not self.workers:
             while job := self._next():
                 job.fail(self.problem or "the engine cannot be started")
+
+
+def _is_known(answer: Answer, worker: Worker) -> bool:
+    return answer.label in (None, *(worker.labels or ()))

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 from trayapp.engine import EngineError
 from trayapp.engine.crew import Crew, Job, StartWorker
+from trayapp.engine.wire import Shown
 from trayapp.engine.worker import (
     MEMORY_LIMIT_BYTES,
     PHOTO_LIMIT_SECONDS,
@@ -103,7 +104,15 @@ class Pool:
 
         Raises `EngineError` when the pool is closed.
         """
-        job = Job(path)
+        return self._submit(Job(path))
+
+    def view(self, path: Path, side: int) -> Future[Shown]:
+        """The photo upright, as a JPEG whose sides are at most `side` pixels, in the background;
+        photos to classify go first. Raises as `submit` does, and so does the future.
+        """
+        return self._submit(Job(path, side))
+
+    def _submit(self, job: Job) -> Future[Any]:
         with self._lock:
             if self._closed:
                 raise EngineError("the engine is closed: Beartray is about to end")
@@ -181,8 +190,8 @@ class Pool:
             self._take_in()
 
     def _take_in(self) -> None:
-        self._crew.waiting.extend(self._inbox)
-        self._inbox.clear()
+        while self._inbox:
+            self._crew.take_in(self._inbox.popleft())
         if self._start_wanted:
             self._start_wanted, self._crew.preload = False, True
             self._crew.forgive()

@@ -63,10 +63,10 @@ class Reader:
         except MemoryError:
             return _unreadable(f"{printable(path.name)} needs more memory than the engine may use")
         except OSError as error:
-            return _unreadable(_cannot_open(printable(path.name), error))
+            return _unreadable(cannot_open(printable(path.name), error))
 
     def _classify(self, path: Path) -> Verdict:
-        with _open(path) as file:
+        with open_photo(path) as file:
             seen = Photo.from_stat(path, os.fstat(file.fileno()))
             image, taken, error = None, None, ""
             try:
@@ -99,7 +99,8 @@ def one_line(error: Exception) -> str:
     return text if len(text) <= 160 else text[:159] + "…"
 
 
-def _open(path: Path) -> BinaryIO:
+def open_photo(path: Path) -> BinaryIO:
+    """A regular file, to read; raises `NotAPhotoError` and `OSError`."""
     Photo.at(path)  # refuses links, pipes and devices: opening some of them has effects
     return os.fdopen(os.open(path, _FLAGS), "rb")
 
@@ -108,7 +109,8 @@ def _unreadable(error: str) -> Verdict:
     return Verdict(None, None, reason="unreadable", error=error)
 
 
-def _cannot_open(name: str, error: OSError) -> str:
+def cannot_open(name: str, error: OSError) -> str:
+    """One line for a photo whose `name` is printable."""
     if isinstance(error, FileNotFoundError):
         return f"{name} is not there"
     if isinstance(error, PermissionError):

@@ -37,6 +37,13 @@ class Ask(msgspec.Struct, frozen=True, tag=True):
     path: bytes
 
 
+class Shrink(msgspec.Struct, frozen=True, tag=True):
+    """Parent to engine: this photo to look at, no side longer than `side` pixels."""
+
+    path: bytes
+    side: int
+
+
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """Engine to parent: the model is loaded."""
 
@@ -85,29 +92,40 @@ class Answer(msgspec.Struct, frozen=True, tag=True):
         )
 
 
-_from_engine = msgspec.msgpack.Decoder(Ready | Broken | Answer)
-_from_parent = msgspec.msgpack.Decoder(Ask)
+class Shown(msgspec.Struct, frozen=True, tag=True):
+    """Engine to parent: the photo upright and small, as JPEG; or why there is none."""
+
+    jpeg: bytes
+    error: Words | None = None
 
 
-def send(connection: Connection, message: Ask | Ready | Broken | Answer) -> None:
+ToEngine = Ask | Shrink
+FromEngine = Ready | Broken | Answer | Shown
+_from_engine = msgspec.msgpack.Decoder(FromEngine)
+_from_parent = msgspec.msgpack.Decoder(ToEngine)
+
+
+def send(connection: Connection, message: ToEngine | FromEngine) -> None:
     """Raises `OSError` when the other side is gone."""
     connection.send_bytes(msgspec.msgpack.encode(message))
 
 
-def hear_engine(connection: Connection) -> Ready | Broken | Answer:
+def hear_engine(connection: Connection) -> FromEngine:
     """Raises `EOFError` or `OSError` when the engine is gone, `MsgspecError` on nonsense."""
     content = connection.recv_bytes(LARGEST)
     try:
-        message: Ready | Broken | Answer = _from_engine.decode(content)
+        message: FromEngine = _from_engine.decode(content)
     except UnicodeDecodeError as error:  # msgspec's own, but not one of its `MsgspecError`s
         raise msgspec.DecodeError(str(error)) from None
     return message
 
 
-def hear_parent(connection: Connection) -> Path:
+def hear_parent(connection: Connection) -> ToEngine:
     """Raises `EOFError` or `OSError` when the parent is gone."""
-    return Path(os.fsdecode(_from_parent.decode(connection.recv_bytes(LARGEST)).path))
+    message: ToEngine = _from_parent.decode(connection.recv_bytes(LARGEST))
+    return message
 
 
-def ask(connection: Connection, path: Path) -> None:
-    send(connection, Ask(os.fsencode(path)))
+def ask(connection: Connection, path: Path, side: int = 0) -> None:
+    """What does the photo show, or, with a `side`, what does it look like?"""
+    send(connection, Shrink(os.fsencode(path), side) if side else Ask(os.fsencode(path)))

@@ -22,7 +22,17 @@ from trayapp.engine import Classifier, EngineError, printable
 from trayapp.engine.confine import confine
 from trayapp.engine.offline import go_offline
 from trayapp.engine.trust import check_consent
-from trayapp.engine.wire import Answer, Broken, Connection, Ready, hear_parent, send
+from trayapp.engine.wire import (
+    Answer,
+    Ask,
+    Broken,
+    Connection,
+    Ready,
+    Shown,
+    ToEngine,
+    hear_parent,
+    send,
+)
 
 if TYPE_CHECKING:
     from trayapp.engine.package import ModelPackage
@@ -156,12 +166,22 @@ def serve(connection: Connection, classifier: Classifier, options: Options) -> N
         os.dup2(nowhere.fileno(), 2)
         send(connection, Ready(classifier.labels))
         while True:
-            path = hear_parent(connection)
+            message = hear_parent(connection)
             # The parent ends a worker that hangs; this is for one whose parent is gone. It needs
             # neither the interpreter, which native code may hold, nor a signal.
             faulthandler.dump_traceback_later(
                 2 * options.photo_limit_seconds + 1, exit=True, file=nowhere
             )
-            verdict = classifier.classify(path)
+            reply = answer(classifier, message)
             faulthandler.cancel_dump_traceback_later()
-            send(connection, Answer.of(verdict))
+            send(connection, reply)
+
+
+def answer(classifier: Classifier, message: ToEngine) -> Answer | Shown:
+    """What one photo shows, or what it looks like."""
+    path = Path(os.fsdecode(message.path))
+    if isinstance(message, Ask):
+        return Answer.of(classifier.classify(path))
+    from trayapp.engine.preview import shrink
+
+    return shrink(path, message.side)

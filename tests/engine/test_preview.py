@@ -1,0 +1,76 @@
+"""A photo as people look at it: upright, small, made in the engine process."""
+
+from __future__ import annotations
+
+import io
+import os
+import random
+from pathlib import Path
+
+from PIL import Image
+
+from tests.engine.conftest import BEARS
+from tests.engine.misfits import Starter
+from tests.helpers import picture
+from trayapp.engine.pool import Pool
+from trayapp.engine.preview import ROOM, shrink
+from trayapp.engine.wire import Ready, Shown, hear_parent, send
+
+LIMIT = 30.0
+
+
+def look(shown: Shown) -> Image.Image:
+    assert shown.error is None
+    return Image.open(io.BytesIO(shown.jpeg))
+
+
+def test_it_is_upright_and_small_and_tells_nothing_else(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held upright
+    exif[0x010F] = "a camera's name"
+    photo = picture(tmp_path / "a.jpg", (800, 600), exif=exif)
+    small = look(shrink(photo, 240))
+    assert small.format == "JPEG" and small.size == (180, 240)
+    assert not small.getexif()
+    assert look(shrink(photo, 2000)).size == (600, 800)  # never larger than it is
+
+
+def test_what_cannot_be_seen_is_said(tmp_path: Path) -> None:
+    (tmp_path / "torn.jpg").write_bytes(picture(tmp_path / "a.jpg").read_bytes()[:200])
+    for name, words in [("torn.jpg", "cut short"), ("gone.jpg", "is not there")]:
+        shown = shrink(tmp_path / name, 100)
+        assert shown.jpeg == b"" and words in str(shown.error)
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "a.jpg")
+    assert "not a regular file" in str(shrink(tmp_path / "link.jpg", 100).error)
+
+
+def test_a_picture_of_noise_still_fits_into_a_message(tmp_path: Path) -> None:
+    noise = Image.frombytes("RGB", (1600, 1600), random.Random(7).randbytes(1600 * 1600 * 3))
+    noise.save(tmp_path / "noise.png")
+    assert 0 < len(shrink(tmp_path / "noise.png", 1600).jpeg) <= ROOM
+
+
+def test_photos_to_classify_go_before_those_to_look_at(tmp_path: Path) -> None:
+    photo = picture(tmp_path / "a.jpg", (3000, 2000))
+    order: list[str] = []
+    with Pool(BEARS) as pool:
+        views = [pool.view(photo, 64) for _ in range(6)]
+        verdict = pool.submit(photo)
+        for number, view in enumerate(views):
+            view.add_done_callback(lambda _, number=number: order.append(str(number)))  # type: ignore[misc]
+        verdict.add_done_callback(lambda _: order.append("verdict"))
+        assert verdict.result(LIMIT).seen is not None
+        assert [look(view.result(LIMIT)).size for view in views] == [(64, 43)] * 6
+    assert order.index("verdict") <= 1
+
+
+def test_a_crash_while_looking_is_an_answer_too(tmp_path: Path) -> None:
+    with Pool(tmp_path, start_worker=Starter(_dies)) as pool:
+        shown = pool.view(tmp_path / "a.jpg", 64).result(LIMIT)
+    assert shown == Shown(b"", "a.jpg: the decoder crashed on it")
+
+
+def _dies(connection: object, options: object) -> None:
+    send(connection, Ready(("x",)))  # type: ignore[arg-type]
+    hear_parent(connection)  # type: ignore[arg-type]
+    os._exit(7)
