@@ -12,7 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "trayapp"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 STAGES = {"watch", "settle", "decide", "place", "journal", "tell"}
 PARTS_OF = {  # what a stage is made of, besides photo and settings
-    "journal": {"database", "notes", "rows", "steps"},
+    "corrections": {"database"},
+    "journal": {"corrections", "database", "notes", "rows", "steps"},
     "notes": {"database"},
     "place": {"disk", "steps", "tags"},
     "rows": {"database", "notes", "steps"},

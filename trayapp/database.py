@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from trayapp.photo import BeartrayError
 
-VERSION = 1
 SCHEMA = """
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT, time REAL NOT NULL, batch INTEGER NOT NULL,
@@ -33,6 +32,20 @@ CREATE INDEX notes_by_content ON notes (mtime_ns, size);
 CREATE TABLE roots (path BLOB PRIMARY KEY, time REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE made_folders (path BLOB PRIMARY KEY) WITHOUT ROWID;
 """
+# What became of files of each version before; the last is what `VERSION` says.
+MIGRATIONS = {
+    1: """
+ALTER TABLE entries ADD COLUMN model TEXT;
+ALTER TABLE entries ADD COLUMN scores TEXT;
+CREATE TABLE corrections (
+    entry INTEGER PRIMARY KEY REFERENCES entries (id), corrects INTEGER NOT NULL,
+    was TEXT, label TEXT, model TEXT, sha256 TEXT NOT NULL, time REAL NOT NULL);
+CREATE INDEX corrections_by_corrected ON corrections (corrects);
+INSERT INTO entries (time, batch, action, path, destination, state, owner)
+    SELECT time, 0, 'move', path, path, 'left', '' FROM notes WHERE outcome = 'unsure' ORDER BY time
+""",
+}
+VERSION = 1 + len(MIGRATIONS)
 # Made also in files of older versions.
 INDEXES = """
 CREATE INDEX IF NOT EXISTS notes_left_alone ON notes (outcome, path)
@@ -42,7 +55,14 @@ CREATE INDEX IF NOT EXISTS entries_of_batch ON entries (batch);
 DROP INDEX IF EXISTS entries_by_day;
 DROP INDEX IF EXISTS entries_by_batch;
 CREATE INDEX IF NOT EXISTS entries_taken_back ON entries (destination) WHERE state = 'undone';
-CREATE INDEX IF NOT EXISTS steps_by_temporary ON steps (temporary) WHERE temporary IS NOT NULL
+CREATE INDEX IF NOT EXISTS steps_by_temporary ON steps (temporary) WHERE temporary IS NOT NULL;
+CREATE INDEX IF NOT EXISTS gallery ON entries (time) WHERE state IN ('done', 'left');
+CREATE INDEX IF NOT EXISTS gallery_by_label ON entries (label, time)
+    WHERE state IN ('done', 'left');
+CREATE INDEX IF NOT EXISTS gallery_by_model ON entries (model, time)
+    WHERE state IN ('done', 'left');
+CREATE INDEX IF NOT EXISTS gallery_of_doubt ON entries (time)
+    WHERE state IN ('done', 'left') AND label IS NOT NULL AND confidence < 0.9
 """
 # What the tray shows is kept, not counted with each photo anew, and by SQLite itself: whoever
 # files or takes back, in whichever process, does so in the same transaction. Midnight is the
@@ -170,7 +190,12 @@ def _prepare(db: sqlite3.Connection) -> int:
     if version == 0:
         for statement in SCHEMA.split(";"):
             db.execute(statement)
-        db.execute(f"PRAGMA user_version = {VERSION}")
+        version = 1
+    while version in MIGRATIONS:
+        for statement in MIGRATIONS[version].split(";"):
+            db.execute(statement)
+        version += 1
+        db.execute(f"PRAGMA user_version = {version}")
     if version <= VERSION:
         for statement in INDEXES.split(";"):
             db.execute(statement)

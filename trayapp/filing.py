@@ -39,8 +39,11 @@ class Filing:
         self._journal, self._carrier = journal, Carrier(journal)
         self._recovery = Recovery(journal, is_gone)
 
-    def file(self, plan: Plan, batch: int | None) -> Entry:
-        """Carry out `plan`; `batch` None starts a new batch.
+    def file(
+        self, plan: Plan, batch: int | None, offers: Iterable[tuple[Step, ...]] | None = None
+    ) -> Entry:
+        """Carry out `plan`; `batch` None starts a new batch, `offers` are other steps than the
+        plan's own.
 
         Raises `ChangedError` when the photo is not the one that was classified, `GoneError` when
         it is gone, `PlaceError` with the reason otherwise, `JournalError` when nothing may be
@@ -50,7 +53,7 @@ class Filing:
         try:
             self._recovery.settle_at(path)
             place.check(plan.photo)
-            return self._file(plan, batch)
+            return self._file(plan, batch, steps_of(plan) if offers is None else offers)
         except FileNotFoundError as error:
             if not os.path.lexists(path):
                 raise GoneError(f"{path} is no longer there") from None
@@ -140,9 +143,9 @@ class Filing:
                 return entry
         return None
 
-    def _file(self, plan: Plan, batch: int | None) -> Entry:
+    def _file(self, plan: Plan, batch: int | None, offers: Iterable[tuple[Step, ...]]) -> Entry:
         entry = None
-        for offer in steps_of(plan):
+        for offer in offers:
             steps = tuple(prepare(step) for step in offer)
             if entry is None:
                 entry = self._journal.begin(plan, steps, batch)
@@ -195,4 +198,5 @@ def _why_not(entry: Entry) -> str:
         "failed": "it was never filed",
         "begun": "it is being filed just now",
         "undoing": "it is being undone just now",
+        "left": "it was left where it is",
     }[entry.state]

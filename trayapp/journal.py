@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -9,8 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from trayapp import rows
+from trayapp.corrections import write_correction
 from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
-from trayapp.notes import drop_note, write_note
+from trayapp.notes import drop_left, drop_note, write_note
 from trayapp.photo import Entry, Photo, Plan
 from trayapp.rows import Phase
 from trayapp.steps import Step
@@ -37,14 +39,20 @@ class Journal:
         with self._database.writing() as db:
             (id_,) = db.execute(
                 "INSERT INTO entries (time, batch, action, path, destination, label, confidence,"
-                " state, owner) VALUES (?, ?, ?, ?, ?, ?, ?, 'begun', ?) RETURNING id",
+                " state, owner, model, scores) VALUES (?, ?, ?, ?, ?, ?, ?, 'begun', ?, ?, ?)"
+                " RETURNING id",
                 (
                     *(self._now(), batch or 0, plan.action, raw(plan.photo.path), raw(target)),
-                    *(verdict.label, verdict.confidence, self.owner),
+                    *(verdict.label, verdict.confidence, self.owner, verdict.model),
+                    json.dumps(dict(verdict.scores)),
                 ),
             ).fetchone()
             if batch is None:
                 db.execute("UPDATE entries SET batch = id WHERE id = ?", (id_,))
+            if plan.corrects is None:
+                drop_left(db, plan.photo.path)
+            else:
+                write_correction(db, id_, plan.corrects, verdict.label, self._now())
             rows.write_steps(db, id_, "do", steps)
             entry = rows.entry(db, id_)
             self._note_places(db, entry, plan.photo)
@@ -178,16 +186,17 @@ class Journal:
             return rows.entry(db, id_)
 
     def history(self, limit: int = -1, before: int = 1 << 62) -> list[Entry]:
-        """The newest entries first, of those `before` an id."""
-        return self._entries("WHERE id < ? ORDER BY id DESC LIMIT ?", before, limit)
+        """The newest entries first, of those `before` an id; not what was only left alone."""
+        where = "WHERE id < ? AND state != 'left' ORDER BY id DESC LIMIT ?"
+        return self._entries(where, before, limit)
 
     def after(self, id_: int, limit: int) -> list[Entry]:
         """The next entries after one, oldest first: a page, so that nothing waits for a reader."""
-        return self._entries("WHERE id > ? ORDER BY id LIMIT ?", id_, limit)
+        return self._entries("WHERE id > ? AND state != 'left' ORDER BY id LIMIT ?", id_, limit)
 
     def began_at(self, path: Path, after: int = 0) -> list[Entry]:
         """The entries after one that began with a photo at `path` and came to something."""
-        where = "WHERE path = ? AND id > ? AND state != 'failed' ORDER BY id"
+        where = "WHERE path = ? AND id > ? AND state NOT IN ('failed', 'left') ORDER BY id"
         return self._entries(where, raw(path), after)
 
     def taken_back_from(self, path: Path) -> list[Entry]:

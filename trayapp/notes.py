@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from trayapp.database import Database, path_of, raw
-from trayapp.photo import Photo
+from trayapp.photo import Photo, Verdict
 
 Outcome = Literal["existing", "filed", "unsure", "unreadable", "undone"]
 PAGE = 1000
@@ -30,6 +31,18 @@ class Notes:
         with self._database.writing() as db:
             for photo in photos:
                 write_note(db, photo, outcome, self._now())
+
+    def leave(self, photo: Photo, verdict: Verdict) -> None:
+        """The photo was not recognised and stays where it is."""
+        now, path = self._now(), raw(photo.path)
+        with self._database.writing() as db:
+            write_note(db, photo, "unsure", now)
+            drop_left(db, photo.path)
+            db.execute(
+                "INSERT INTO entries (time, batch, action, path, destination, confidence, state,"
+                " owner, model, scores) VALUES (?, 0, 'move', ?, ?, ?, 'left', '', ?, ?)",
+                (now, path, path, verdict.confidence, verdict.model, json.dumps(verdict.scores)),
+            )
 
     def noted(self, photo: Photo) -> Outcome | None:
         """How this version of this photo was dealt with, None for a new one.
@@ -88,6 +101,7 @@ class Notes:
         """The file at `path` is gone: whatever comes there next is new."""
         with self._database.writing() as db:
             drop_note(db, path)
+            drop_left(db, path)
 
     def forget_vanished(
         self, root: Path, outcome: Literal["existing", "unsure"], *, unless_all: bool = False
@@ -166,6 +180,16 @@ def write_note(db: sqlite3.Connection, photo: Photo, outcome: Outcome, now: floa
 
 def drop_note(db: sqlite3.Connection, path: Path) -> None:
     db.execute("DELETE FROM notes WHERE path = ?", (raw(path),))
+
+
+def drop_left(db: sqlite3.Connection, path: Path) -> None:
+    """No longer list the photo at `path` as one not recognised; a row that a person has put right
+    is kept, because that can be undone."""
+    db.execute(
+        "DELETE FROM entries WHERE path = ? AND state = 'left'"
+        " AND id NOT IN (SELECT corrects FROM corrections)",
+        (raw(path),),
+    )
 
 
 def _below(root: Path) -> tuple[bytes, bytes]:

@@ -220,9 +220,11 @@ class Pipeline:
     def _file(self, photo: Photo, verdict: Verdict) -> None:
         plan = decide(photo, verdict, self.sort, self.root)
         if plan is None:
-            self._notes.note([photo], "unsure" if verdict.label is None else "filed")
             self.problem = None
-            if verdict.label is None:
+            if verdict.label is not None:
+                self._notes.note([photo], "filed")
+            else:
+                self._notes.leave(photo, verdict)
                 self.gather.add(Left(photo.path, verdict), self._now())
             return
         try:

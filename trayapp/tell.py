@@ -129,6 +129,8 @@ def shorten_middle(text: str, limit: int) -> str:
 def _outcome(entry: Entry) -> str:
     if entry.label is None:
         return entry.destination.parent.name
+    if entry.confidence is None:  # somebody said so
+        return entry.label
     return f"{entry.label}, {percent(entry.confidence)}"
 
 

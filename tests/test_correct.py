@@ -1,0 +1,237 @@
+"""A person says what a photo is: it goes to its place, and undo takes it back."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.books import Books, open_books
+from tests.helpers import names
+from trayapp import database, tags
+from trayapp.correct import Correct, Rules
+from trayapp.corrections import Corrections
+from trayapp.database import Database
+from trayapp.decide import decide
+from trayapp.files import sha256
+from trayapp.photo import BeartrayError, Entry, Photo, Verdict
+from trayapp.settings import Sort
+
+LABELS = ("black", "grizzly", "teddy")
+JUNE = datetime(2024, 6, 1)  # noqa: DTZ001 (a camera knows no zone)
+
+
+class Bench:
+    """A folder of photos, its books, and rules that a test may change."""
+
+    def __init__(self, folder: Path, books: Books) -> None:
+        self.folder, self.books, self.sort = folder, books, Sort()
+        database = books.journal._database
+        self.corrections = Corrections(database)
+        self.correct = Correct(
+            *(database, books.journal, books.filing, books.notes),
+            rules=lambda: Rules(self.sort, folder, LABELS),
+            taken=lambda _: JUNE,
+        )
+
+    def photo(self, name: str = "a.jpg") -> Photo:
+        (self.folder / name).write_bytes(f"photo {name}".encode())
+        return Photo.at(self.folder / name)
+
+    def file(self, photo: Photo, label: str = "grizzly") -> Entry:
+        verdict = Verdict(label, 0.9, {"grizzly": 0.9, "teddy": 0.1}, model="bears")
+        plan = decide(photo, verdict, self.sort, self.folder)
+        assert plan is not None
+        return self.books.filing.file(plan, None)
+
+    def undo(self, entry: Entry) -> None:
+        self.books.filing.undo(self.books.journal.entry(entry.id))
+
+    def said(self) -> list[tuple[str | None, str | None]]:
+        return [(found.was, found.label) for found in self.corrections.all()]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    with open_books(tmp_path) as books:
+        yield Bench(folder, books)
+
+
+def test_a_wrong_one_moves_with_its_sidecar_and_comes_back(bench: Bench) -> None:
+    photo = bench.photo()
+    (bench.folder / "a.jpg.xmp").write_text("mine")
+    filed = bench.file(photo)
+    right = bench.correct(filed.id, "teddy")
+    assert names(bench.folder) == {"teddy/a.jpg", "teddy/a.jpg.xmp"}
+    assert (right.label, right.confidence, right.state) == ("teddy", None, "done")
+    (found,) = bench.corrections.all()
+    assert (found.was, found.label, found.model) == ("grizzly", "teddy", "bears")
+    assert found.path == bench.folder / "teddy" / "a.jpg"
+    assert found.sha256 == sha256(found.path)
+    bench.undo(right)
+    assert names(bench.folder) == {"grizzly/a.jpg", "grizzly/a.jpg.xmp"}
+    assert bench.said() == []
+    bench.undo(filed)
+    assert names(bench.folder) == {"a.jpg", "a.jpg.xmp"}
+
+
+def test_put_right_twice_the_model_was_wrong_only_once(bench: Bench) -> None:
+    filed = bench.file(bench.photo())
+    once = bench.correct(filed.id, "black")
+    twice = bench.correct(once.id, "teddy")
+    assert names(bench.folder) == {"teddy/a.jpg"}
+    assert bench.said() == [("grizzly", "teddy")]
+    bench.undo(twice)
+    assert names(bench.folder) == {"black/a.jpg"}
+    assert bench.said() == [("grizzly", "black")]
+
+
+@pytest.mark.parametrize(
+    ("action", "unsure", "tree", "back"),
+    [
+        ("move", "leave", {"a.jpg"}, {"grizzly/a.jpg"}),
+        ("move", "folder", {"unsure/a.jpg"}, {"grizzly/a.jpg"}),
+        ("copy", "leave", {"a.jpg", "unsure/a.jpg"}, {"a.jpg", "grizzly/a.jpg"}),
+    ],
+)
+def test_none_of_these_goes_where_such_photos_go(
+    bench: Bench, action: Any, unsure: Any, tree: set[str], back: set[str]
+) -> None:
+    bench.sort = Sort(action=action, unsure=unsure)
+    filed = bench.file(bench.photo())
+    none = bench.correct(filed.id, None)
+    assert names(bench.folder) == tree
+    assert bench.books.notes.noted(Photo.at(none.destination)) == "unsure"
+    assert bench.said() == [("grizzly", None)]
+    bench.undo(none)
+    assert names(bench.folder) == back
+
+
+def test_a_copy_is_moved_and_its_original_stays(bench: Bench) -> None:
+    bench.sort = Sort(action="copy")
+    filed = bench.file(bench.photo())
+    right = bench.correct(filed.id, "teddy")
+    assert names(bench.folder) == {"a.jpg", "teddy/a.jpg"}
+    bench.undo(right)
+    bench.undo(filed)
+    assert names(bench.folder) == {"a.jpg"}
+
+
+def test_tags_are_replaced_not_added_to(bench: Bench) -> None:
+    bench.sort = Sort(action="tag")
+    photo = bench.photo()
+    sidecar = bench.folder / "a.jpg.xmp"
+    sidecar.write_bytes(before := tags.merge_xmp(None, ["river"]))
+    filed = bench.file(photo)
+    assert b"grizzly" in sidecar.read_bytes()
+    right = bench.correct(filed.id, "teddy")
+    again = bench.correct(right.id, "black")
+    text = sidecar.read_bytes()
+    assert b"river" in text and b"black" in text
+    assert b"grizzly" not in text and b"teddy" not in text
+    none = bench.correct(again.id, None)
+    assert sidecar.read_bytes() == before
+    for entry in (none, again, right):
+        bench.undo(entry)
+    assert b"grizzly" in sidecar.read_bytes()
+    bench.undo(filed)
+    assert sidecar.read_bytes() == before and names(bench.folder) == {"a.jpg", "a.jpg.xmp"}
+
+
+def test_a_photo_that_was_not_recognised_gets_its_label(bench: Bench) -> None:
+    photo = bench.photo()
+    bench.books.notes.leave(photo, Verdict(None, 0.4, {"teddy": 0.4}, "unsure", model="bears"))
+    (id_,) = _left(bench)
+    right = bench.correct(id_, "teddy")
+    bench.books.notes.forget(photo.path)  # the folder's watcher tells that it went away
+    assert names(bench.folder) == {"teddy/a.jpg"}
+    assert bench.said() == [(None, "teddy")]
+    assert bench.books.journal.history() == [right]
+    bench.undo(right)
+    assert names(bench.folder) == {"a.jpg"} and _left(bench) == [id_]
+
+
+def test_what_is_no_longer_there_is_not_listed(bench: Bench) -> None:
+    photo = bench.photo()
+    for confidence in (0.4, 0.5):  # looked at twice: it was edited
+        bench.books.notes.leave(photo, Verdict(None, confidence, {}, "unsure"))
+    assert len(_left(bench)) == 1
+    bench.books.notes.forget(photo.path)
+    assert _left(bench) == []
+    bench.books.notes.leave(photo, Verdict(None, 0.5, {}, "unsure"))
+    bench.file(photo)
+    assert _left(bench) == []
+
+
+def test_a_folder_that_says_nothing_of_the_label_stays_and_the_journal_knows(bench: Bench) -> None:
+    bench.sort = Sort(subfolder="{year}")
+    filed = bench.file(bench.photo())
+    once = bench.correct(filed.id, "teddy")
+    place = bench.folder / "2024" / "a.jpg"
+    assert place.exists()
+    again = bench.correct(once.id, "black")
+    assert names(bench.folder) == {"2024/a.jpg"}
+    assert tags.read_system_tags(place) is None
+    assert bench.said() == [("grizzly", "black")]
+    bench.undo(again)
+    assert bench.said() == [("grizzly", "teddy")]
+
+
+@pytest.mark.parametrize(
+    ("label", "spoil", "words"),
+    [
+        ("grizzly", lambda _: None, "is a grizzly already"),
+        ("panda", lambda _: None, "no label 'panda'"),
+        ("teddy", lambda path: path.write_text("another"), "has changed since"),
+        ("teddy", lambda path: path.unlink(), "no longer there"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_nothing_changes(
+    bench: Bench, label: str, spoil: Callable[[Path], None], words: str
+) -> None:
+    filed = bench.file(bench.photo())
+    spoil(filed.destination)
+    before = names(bench.folder)
+    with pytest.raises(BeartrayError, match=words):
+        bench.correct(filed.id, label)
+    assert names(bench.folder) == before
+    assert [entry.id for entry in bench.books.journal.history()] == [filed.id]
+
+
+def test_one_that_was_taken_back_is_not_put_right(bench: Bench) -> None:
+    filed = bench.file(bench.photo())
+    bench.undo(filed)
+    with pytest.raises(BeartrayError, match="not where it was filed any more"):
+        bench.correct(filed.id, "teddy")
+
+
+def test_a_journal_of_the_first_version_learns_of_what_was_not_recognised(tmp_path: Path) -> None:
+    file = tmp_path / "journal.sqlite"
+    old = sqlite3.connect(file)
+    old.executescript(database.SCHEMA)
+    old.execute("INSERT INTO notes VALUES (x'2f61', 1, 1, '1:1', 'unsure', 7.0)")
+    old.execute(
+        "INSERT INTO entries (time, batch, action, path, destination, label, confidence, state,"
+        " owner) VALUES (1, 1, 'move', x'2f61', x'2f62', 'teddy', 1, 'done', '')"
+    )
+    old.execute("PRAGMA user_version = 1")
+    old.commit()
+    old.close()
+    for _ in range(2):
+        new = Database(file)
+        with new.reading() as db:
+            rows = db.execute("SELECT path, state, label, scores FROM entries ORDER BY id")
+            assert rows.fetchall() == [(b"/a", "done", "teddy", None), (b"/a", "left", None, None)]
+        new.close()
+
+
+def _left(bench: Bench) -> list[int]:
+    with bench.books.journal._database.reading() as db:
+        rows = db.execute("SELECT id FROM entries WHERE state = 'left'").fetchall()
+    return [id_ for (id_,) in rows]

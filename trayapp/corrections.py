@@ -1,0 +1,75 @@
+"""What people have put right: kept with the journal, for learning from and for counting."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from trayapp.database import Database, path_of
+from trayapp.photo import Corrects
+
+_ROWS = """
+SELECT c.entry, c.corrects, c.was, c.label, c.model, c.sha256, c.time,
+       CASE e.action WHEN 'tag' THEN e.path ELSE e.destination END
+FROM corrections c CROSS JOIN entries e ON e.id = c.entry
+WHERE e.state = 'done' AND NOT EXISTS (
+    SELECT 1 FROM corrections later CROSS JOIN entries l ON l.id = later.entry
+    WHERE later.corrects = c.entry AND l.state = 'done')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """One photo that a person has named: `label` in place of `was`, None for none of these.
+
+    `entry` is the journal entry that it was done with, `corrects` the one before; `path` is where
+    the photo lies now, `sha256` is of its bytes, `time` in seconds since the epoch.
+    """
+
+    entry: int
+    corrects: int
+    was: str | None
+    label: str | None
+    model: str | None
+    sha256: str
+    time: float
+    path: Path
+
+
+class Corrections:
+    """Those that hold: neither undone nor put right once more."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> list[Correction]:
+        """The oldest first; of a photo that was put right twice, `was` is what the model said."""
+        with self._database.reading() as db:
+            rows = db.execute(f"{_ROWS} ORDER BY c.entry").fetchall()
+            found = [Correction(*(*row[:7], path_of(row[7]))) for row in rows]
+            return [replace(one, was=_first_word(db, one)) for one in found]
+
+    def of(self, entry: int) -> Corrects | None:
+        """What entry `entry` has put right, if anything."""
+        query = "SELECT corrects, was, model, sha256 FROM corrections WHERE entry = ?"
+        with self._database.reading() as db:
+            row = db.execute(query, (entry,)).fetchone()
+        return None if row is None else Corrects(*row)
+
+
+def write_correction(
+    db: sqlite3.Connection, entry: int, corrects: Corrects, label: str | None, now: float
+) -> None:
+    """Remember that the entry puts another one right; part of the journal's own transaction."""
+    known = (corrects.entry, corrects.was, label, corrects.model, corrects.sha256, now)
+    db.execute("INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?)", (entry, *known))
+
+
+def _first_word(db: sqlite3.Connection, found: Correction) -> str | None:
+    """What the model itself had said, before anybody put anything right."""
+    was, before = found.was, found.corrects
+    query = "SELECT corrects, was FROM corrections WHERE entry = ?"
+    while row := db.execute(query, (before,)).fetchone():
+        before, was = row
+    return was
