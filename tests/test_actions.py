@@ -173,7 +173,7 @@ def test_a_long_path_leaves_the_count_in_sight(
 
 def test_the_view_is_quick_with_a_long_history(menu: Menu, inbox: Path) -> None:
     """It is asked ten times a second while photos are filed."""
-    database = menu.live._database
+    database = menu.live.database
     with database.writing() as db:
         db.executemany(
             "INSERT INTO notes VALUES (?, 1, 1, '1:1', ?, 0)",

@@ -34,6 +34,7 @@ def build() -> typer.Typer:
     cli.command()(running.resume)
     cli.command("quit")(running.quit_)
     cli.command("open")(opening.open_)
+    cli.command()(opening.review)
     cli.command()(photos.classify)
     cli.command()(photos.sort)
     cli.command()(photos.history)

@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as TooLateError
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from trayapp import assembly, catalog
 from trayapp.clock import SYSTEM_CLOCK, Clock, process_start
 from trayapp.database import Database
 from trayapp.engine import EngineError
+from trayapp.engine.wire import Shown
 from trayapp.errors import describe
 from trayapp.filing import Filing
 from trayapp.inbox import Inbox
@@ -60,9 +61,9 @@ class Live:
         self._changed, self._set_at_login = changed, set_at_login
         self.settings_file = SettingsFile(paths.settings_file)
         self._owner = Owner(paths.private)
-        self._database = Database(paths.journal_file)
-        self.journal = Journal(self._database, self._owner.name, clock.wall)
-        self.notes = Notes(self._database, clock.wall)
+        self.database = Database(paths.journal_file)
+        self.journal = Journal(self.database, self._owner.name, clock.wall)
+        self.notes = Notes(self.database, clock.wall)
         self.filing = Filing(self.journal, self._owner.is_gone)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -163,6 +164,10 @@ class Live:
             raise EngineError(f"no answer within {ANSWER_SECONDS:.0f} s; try again") from None
         except CancelledError:
             raise EngineError("the model has just been changed; try again") from None
+
+    def view(self, photo: Path, side: int) -> Future[Shown]:
+        """As `Pool.view`, of the engine that is at work anyway."""
+        return self._engine.view(photo, side)
 
     def change_folder(self, folder: Path) -> None:
         """Watch another folder from now on. Raises `SettingsError`."""
@@ -277,7 +282,7 @@ class Live:
         doing = (self.problem, self.inbox.degraded, self.state, self.pausing.until, self.root)
         today = time.localtime(self._clock.wall())[:3]
         before = self._shown
-        self._shown = (doing, self._settings, self._database.version(), today)
+        self._shown = (doing, self._settings, self.database.version(), today)
         if self._shown != before:
             self._last_change = self._clock.steady()
             self._changed()
@@ -296,5 +301,5 @@ class Live:
         self.inbox.close()
         self.settings_file.close()
         self._engine.close()
-        self._database.close()
+        self.database.close()
         self._owner.close()

@@ -20,6 +20,7 @@ class Paths:
     models: Path
     private: Path  # locks and the control key
     trust: Path  # which learners the person agreed to run
+    cache: Path  # what can be made again
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Paths:
@@ -33,6 +34,7 @@ class Paths:
                 models=root / "models",
                 private=root / "private",
                 trust=root / "trusted-learners.json",
+                cache=root / "cache",
             )
         dirs = platformdirs.PlatformDirs("beartray", appauthor=False, roaming=False)
         return cls(
@@ -42,6 +44,7 @@ class Paths:
             models=dirs.user_data_path / "models",
             private=dirs.user_data_path / "private",
             trust=dirs.user_data_path / "trusted-learners.json",
+            cache=dirs.user_cache_path,
         )
 
 

@@ -103,6 +103,10 @@ class LoggedActions:
         self.write(f"classify {photo}")
         return Verdict("grizzly", 0.987, {"grizzly": 0.987, "black": 0.013})
 
+    def review(self) -> str:
+        self.write("review")
+        return "http://127.0.0.1:9/enter?key=x"
+
     def set_at_login(self, wanted: bool) -> None:
         self.write(f"set_at_login {wanted}")
         self.show(at_login=wanted)

@@ -67,6 +67,7 @@ def test_a_first_start_has_nothing_to_undo_and_nothing_recent() -> None:
         "Pause until tomorrow",
         "-",
         "Open folder",
+        "Review…",
         "Photos not recognised",
         "Recent",
         "What is this photo…",

@@ -174,6 +174,9 @@ class Answers:
     def open_text(self, file: Path) -> None:
         self.opened.append(f"text {file.name}")
 
+    def open_page(self, address: str) -> None:
+        self.opened.append(f"page {address}")
+
 
 class Scene:
     """A running tray, with everything around it."""
@@ -267,6 +270,7 @@ def test_what_is_to_be_looked_at_is_opened(windows: Scene, tmp_path: Path) -> No
     photo = tmp_path / "black" / "IMG_0003.jpg"
     for line, opened in (
         ("Open folder", f"folder {tmp_path}"),
+        ("Review…", "page http://127.0.0.1:9/enter?key=x"),
         ("IMG_0003.jpg", f"file {photo}"),
         ("Settings file", "text settings.toml"),
         ("Log", "text log"),

@@ -20,7 +20,7 @@ from trayapp.tell import Mode, Notice
 
 
 class TrayActions:
-    """`show` gives a notice to the person, `end` ends the program."""
+    """`show` gives a notice to the person, `end` ends the program, `review` opens the page."""
 
     def __init__(
         self,
@@ -30,9 +30,10 @@ class TrayActions:
         paths: Paths,
         show: Callable[[Notice], None],
         end: Callable[[], None],
+        review: Callable[[], str] = lambda: "",
     ) -> None:
         self._live, self._face, self._login, self._paths = live, face, login, paths
-        self._show, self._end = show, end
+        self._show, self._end, self._review = show, end, review
 
     def view(self) -> View:
         return self._face.view()
@@ -71,6 +72,9 @@ class TrayActions:
 
     def classify(self, photo: Path) -> Verdict:
         return self._live.classify(photo)
+
+    def review(self) -> str:
+        return self._review()
 
     def set_at_login(self, wanted: bool) -> None:
         try:

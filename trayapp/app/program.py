@@ -13,6 +13,7 @@ from trayapp import settings, times
 from trayapp.app.actions import TrayActions
 from trayapp.app.face import Face
 from trayapp.app.log import log_to
+from trayapp.app.reviewing import Reviewing
 from trayapp.app.signals import on_signals
 from trayapp.desktop import Desktop, NoTrayError, choose_desktop
 from trayapp.desktop.control import (
@@ -70,7 +71,10 @@ class App:
                 self._notifier.close()
             raise
         self.face = Face(self.live, login, desktop.autostart.place, paths)
-        self.actions = TrayActions(self.live, self.face, login, paths, self.show, self.quit)
+        self.reviewing = Reviewing(self.live, paths, lambda: self.actions)
+        self.actions = TrayActions(
+            *(self.live, self.face, login, paths, self.show, self.quit, self.reviewing.link)
+        )
         self._thread = threading.Thread(target=self._work, name="pipeline")
 
     def run(self) -> None:
@@ -147,12 +151,14 @@ class App:
 
     def _put_away(self) -> None:
         """End the work, with nothing half-done; the program itself may be ended right after."""
+        self.reviewing.close()
         self.live.stop()
         self._thread.join(CLOSE_SECONDS)
 
     def _refresh(self) -> None:
         if self._tray is not None:
             self._tray.refresh()
+        self.reviewing.changed()
 
     def _answer(self, request: dict[str, object]) -> dict[str, object]:
         """What `beartray status` and friends ask over the control socket."""
@@ -165,6 +171,8 @@ class App:
                 self.actions.pause(None)
             case {"command": "resume"}:
                 self.actions.resume()
+            case {"command": "review"}:
+                return {"address": self.reviewing.link()}
             case {"command": "quit"}:
                 self.quit()
             case {"command": "show"}:

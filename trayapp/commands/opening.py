@@ -38,6 +38,22 @@ def open_(
     return 0
 
 
+def review(
+    only_print: Annotated[
+        bool, typer.Option("--print", help="Only say the address; it opens once, and soon.")
+    ] = False,
+) -> int:
+    """Look at the photos of the running Beartray in your browser."""
+    with terminal.desktop() as desktop:
+        answer = send(desktop.control_paths(terminal.paths().private), {"command": "review"})
+        address = str(answer["address"])
+        if only_print:
+            terminal.say(address)
+        else:
+            desktop.opener.open_page(address)
+    return 0
+
+
 def about() -> int:
     """What Beartray is, its licence, and where it keeps things."""
     for line in lines_about(terminal.paths()):

@@ -40,7 +40,8 @@ class Actions(Protocol):
 
     What cannot be done raises `BeartrayError` with one line for the person. `not_recognised`
     gives the folder to open and the photos in it, `classify` may take as long as the engine,
-    `settings_file` and `log_file` are there to be opened, `say(title, body)` notifies.
+    `review` gives an address for the browser that opens once, `settings_file` and `log_file` are
+    there to be opened, `say(title, body)` notifies.
     """
 
     def view(self) -> View: ...
@@ -53,6 +54,7 @@ class Actions(Protocol):
     def sort_existing(self) -> None: ...
     def not_recognised(self) -> tuple[Path, list[Path]]: ...
     def classify(self, photo: Path) -> Verdict: ...
+    def review(self) -> str: ...
     def set_at_login(self, wanted: bool) -> None: ...
     def set_action(self, action: Action) -> None: ...
     def set_notify(self, mode: Mode) -> None: ...
@@ -130,6 +132,8 @@ class Clicks:
                 self._opener.open_folder(self._actions.view().folder)
             case "show unsure":
                 show_photos(self._opener, *self._actions.not_recognised())
+            case "review":
+                self._opener.open_page(self._actions.review())
             case "open settings":
                 self._opener.open_text(self._actions.settings_file())
             case "open log":

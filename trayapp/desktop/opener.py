@@ -17,13 +17,15 @@ class Opener(Protocol):
     """All raise `BeartrayError` when the program, or what it should show, is not there.
 
     `show_file` selects a photo in its folder, `show_files` several of one folder; where the file
-    manager cannot, it opens the folder. `open_text` opens a file to read and edit.
+    manager cannot, it opens the folder. `open_text` opens a file to read and edit, `open_page` an
+    address in the person's browser.
     """
 
     def open_folder(self, folder: Path) -> None: ...
     def show_file(self, path: Path) -> None: ...
     def show_files(self, paths: Sequence[Path]) -> None: ...
     def open_text(self, file: Path) -> None: ...
+    def open_page(self, address: str) -> None: ...
 
 
 def show_photos(opener: Opener, folder: Path, photos: Sequence[Path]) -> None:
@@ -60,13 +62,20 @@ class LinuxOpener:
     def open_text(self, file: Path) -> None:
         self._open(_file(file), "text editor")
 
+    def open_page(self, address: str) -> None:
+        if not self._launch(address):
+            raise BeartrayError("no browser could be started; `beartray review --print` helps")
+
     def _open(self, path: Path, kind: str) -> None:
         # Absolute, so that no name is taken for an option.
-        target = str(path)
-        for program in (["xdg-open"], ["gio", "open"]):
-            if self._children.find(program[0]) and self._children.launch([*program, target]):
-                return
-        raise BeartrayError(f"no {kind} could be started to show {target}")
+        if not self._launch(str(path)):
+            raise BeartrayError(f"no {kind} could be started to show {path}")
+
+    def _launch(self, target: str) -> bool:
+        return any(
+            self._children.find(program[0]) and self._children.launch([*program, target])
+            for program in (["xdg-open"], ["gio", "open"])
+        )
 
 
 class MacOpener:
@@ -89,6 +98,9 @@ class MacOpener:
 
     def open_text(self, file: Path) -> None:
         self._open(["open", "-t", str(_file(file))])
+
+    def open_page(self, address: str) -> None:
+        self._open(["open", address])
 
     def _open(self, command: list[str]) -> None:
         if not self._children.launch(command):
@@ -131,6 +143,12 @@ class WindowsOpener:
             self._startfile(target)
         except OSError:
             self._children.launch(["notepad.exe", target])
+
+    def open_page(self, address: str) -> None:
+        try:
+            self._startfile(address)
+        except OSError as error:
+            raise BeartrayError(f"no browser could be started: {error}") from None
 
 
 def _folder(folder: Path) -> Path:

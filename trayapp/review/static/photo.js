@@ -1,0 +1,44 @@
+// One photo: put it right or take it back, by button or key.
+
+import { isTyping, post, say } from "/static/review.js";
+
+const photo = document.getElementById("photo");
+const id = Number(photo.dataset.id);
+const labels = JSON.parse(photo.dataset.labels);
+const back = document.getElementById("back");
+back.href = `/${sessionStorage.getItem("gallery") ?? ""}`;
+
+async function act(address, body) {
+  try {
+    const { done, refused } = await post(address, { ids: [id], ...body });
+    if (refused.length) say(refused[0]);
+    else location.replace(`/photo/${done[0].new ?? id}`);
+  } catch (error) {
+    say(error.message);
+  }
+}
+
+const buttons = [...photo.querySelectorAll(".actions button")];
+const find = (test) => buttons.find((button) => !button.disabled && test(button.dataset));
+
+for (const button of buttons) {
+  button.addEventListener("click", () => {
+    const { correct, undo } = button.dataset;
+    if (undo !== undefined) act("/undo", {});
+    else act("/correct", { label: correct ?? null });
+  });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (isTyping(event)) return;
+  const key = event.key.toLowerCase();
+  if (key === "escape") back.click();
+  else if (key === "u") find((data) => data.undo !== undefined)?.click();
+  else if (key === "0") find((data) => data.none !== undefined)?.click();
+  else if (/^[1-9]$/.test(key)) find((data) => data.correct === labels[key - 1])?.click();
+});
+
+window.addEventListener("news", async () => {
+  const { listed } = await post("/listed", { ids: [id] }).catch(() => ({ listed: [id] }));
+  if (!listed.length && photo.querySelector(".actions")) location.reload();
+});
