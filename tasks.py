@@ -47,14 +47,21 @@ APT_PACKAGES = (
     "zenity",
 )
 
+# The review page is tried in one of these; Debian has the first.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
 # Marked tests start whole programs, or train. Two groups beside each other fill two cores; the
 # longest begin.
-FAST = "not flow and not crash and not desktop and not frozen and not learning and not hostile"
+FAST = (
+    "not flow and not crash and not desktop and not browser and not frozen and not learning"
+    " and not hostile"
+)
 SLOW = {
     "flow and crash": "(flow or crash) and not learning",
     "frozen": "frozen",
     "learning": "learning",
     "hostile": "hostile",
+    "browser": "browser",
     "desktop": "desktop",
 }
 AT_ONCE = 2
@@ -267,7 +274,8 @@ def install_packages() -> None:
     """On Debian and its like: the programs that the desktop tests drive. Elsewhere nothing."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-query"):
         return
-    missing = [name for name in APT_PACKAGES if not _is_installed(name)]
+    browser = () if any(map(shutil.which, BROWSERS)) else BROWSERS[:1]
+    missing = [name for name in (*APT_PACKAGES, *browser) if not _is_installed(name)]
     if not missing:
         return
     if getattr(os, "geteuid", lambda: None)() != 0:

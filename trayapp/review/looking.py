@@ -79,7 +79,7 @@ class Looking:
         if found is None:
             return self._pages.response("missing.html", 404, page="photos")
         entry = found.entry
-        newer = self._gallery.newer(entry.id)
+        newer, older = self._gallery.newer(entry.id), self._gallery.older(entry.id)
         return self._pages.response(
             "photo.html",
             page="photos",
@@ -87,6 +87,7 @@ class Looking:
             entry=entry,
             tile=found.tile,
             newer=newer,
+            older=older,
             scores=sorted(found.scores.items(), key=lambda item: -item[1]),
             place=place(entry),
             sidecars=_sidecars(entry) if found.current else [],

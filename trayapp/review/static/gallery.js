@@ -117,6 +117,7 @@ async function bringTop() {
     }
   }
   dropOldest();
+  if (!grid.contains(document.activeElement) && !picked().length) setCurrent(grid.firstElementChild);
   settle();
 }
 

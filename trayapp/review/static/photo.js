@@ -8,13 +8,17 @@ const labels = JSON.parse(photo.dataset.labels);
 const back = document.getElementById("back");
 back.href = `/${sessionStorage.getItem("gallery") ?? ""}`;
 
+let acting = false;
+
 async function act(address, body) {
+  acting = true; // the server tells of it, too, and that must not reload this page
   try {
     const { done, refused } = await post(address, { ids: [id], ...body });
-    if (refused.length) say(refused[0]);
+    if (refused.length) { say(refused[0]); acting = false; }
     else location.replace(`/photo/${done[0].new ?? id}`);
   } catch (error) {
     say(error.message);
+    acting = false;
   }
 }
 
@@ -39,6 +43,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 window.addEventListener("news", async () => {
+  if (acting) return;
   const { listed } = await post("/listed", { ids: [id] }).catch(() => ({ listed: [id] }));
-  if (!listed.length && photo.querySelector(".actions")) location.reload();
+  if (!acting && !listed.length && photo.querySelector(".actions")) location.reload();
 });
