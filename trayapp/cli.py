@@ -12,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from trayapp import __version__
-from trayapp.commands import manage, opening, photos, running, terminal, training
+from trayapp.commands import correcting, manage, opening, photos, running, terminal, training
 from trayapp.commands.doctor import doctor
 from trayapp.commands.outcome import DONE, INTERRUPTED, outcome
 from trayapp.photo import BeartrayError
@@ -40,6 +40,7 @@ def build() -> typer.Typer:
     cli.command()(photos.history)
     cli.command()(photos.undo)
     cli.add_typer(manage.model, name="model")
+    cli.add_typer(correcting.corrections, name="corrections")
     cli.command()(training.train)
     cli.command()(running.autostart)
     cli.add_typer(manage.config, name="config")

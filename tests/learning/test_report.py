@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from trayapp.engine.package import ModelPackage
 from trayapp.learning import modelcard, outcome, plots, report
 from trayapp.learning.calibrate import cross_fitted, fit
 from trayapp.learning.dataset import Dataset, LeftOut, Picture
-from trayapp.learning.findings import Asked, Findings
+from trayapp.learning.findings import Asked, Findings, Outcome
 from trayapp.learning.recipe import Recipe
 
 pytestmark = pytest.mark.learning
@@ -169,3 +170,17 @@ def test_predictions_list_every_photo(findings: Findings, tmp_path: Path) -> Non
         "red": "",
     }
     assert sum(float(rows[4][name]) for name in VOCAB) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_old_model_is_compared_on_what_was_put_right(findings: Findings) -> None:
+    assert findings.put_right() is None
+    assert "What you had put right" not in report.render(findings, ModelPackage.load(BEARS))
+    before = {3: "red", 6: "none", 10: "blue", 5: "blue"}  # blue, blue, none of these, red
+    pictures = tuple(
+        replace(picture, before=before.get(number, ""))
+        for number, picture in enumerate(findings.asked.pictures)
+    )
+    found = replace(findings, asked=replace(findings.asked, pictures=pictures))
+    assert found.put_right() == (Outcome(0, 3, 1), Outcome(4, 0, 0))
+    page = " ".join(Page(report.render(found, ModelPackage.load(BEARS))).words.split())
+    assert "the one before 0 3 1 this one 4 0 0" in page

@@ -83,6 +83,7 @@ def load_settings() -> Settings:
 class Books:
     """The journal and what works on it."""
 
+    database: Database
     journal: Journal
     notes: Notes
     filing: Filing
@@ -99,7 +100,7 @@ def open_books() -> Iterator[Books]:
             journal = Journal(database, owner.name)
             filing = Filing(journal, owner.is_gone)
             filing.recover()
-            yield Books(journal, Notes(database), filing)
+            yield Books(database, journal, Notes(database), filing)
         finally:
             database.close()
     finally:

@@ -29,6 +29,8 @@ class Picture:
 
     `name` is its path inside the data set with forward slashes; `label` is None for one of none
     of these; metrics are given by `kind`; pictures of one `source` were collected together.
+    `before` is what the model in use said before a person put it right ("none": it left it
+    alone), where that is known.
     """
 
     path: Path
@@ -36,6 +38,7 @@ class Picture:
     label: str | None
     kind: str
     source: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,7 @@ def _picture(
     # A negative's kind is the folder it lies in: other-bear/sun says more than "negative".
     below = "/".join(inside.parts[1:-1])
     kind = row.get("kind") or KIND if label is not None else below or row.get("kind") or NONE
-    return Picture(path, str(inside), label, kind, row.get("source") or "")
+    return Picture(path, str(inside), label, kind, row.get("source") or "", row.get("was") or "")
 
 
 def _label(text: str, refused: str | None) -> str | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trayapp.engine.card import Metric, NoneClass, NoneThreshold
 from trayapp.learning import evaluate
 from trayapp.learning.calibrate import Fit
-from trayapp.learning.dataset import NONE, Dataset, Picture
+from trayapp.learning.dataset import NONE, NONE_FOLDERS, Dataset, Picture
 from trayapp.learning.recipe import Recipe
 
 History = Sequence[tuple[int, float, float | None, float | None]]
@@ -60,6 +60,24 @@ class Suspect:
     probability: float
     other: str
     other_probability: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What becomes of some pictures: treated rightly (filed, or left alone if none of these),
+    filed wrongly, or left alone though they have a label.
+    """
+
+    right: int
+    wrong: int
+    left: int
+
+    @classmethod
+    def of(cls, said: Sequence[str | None], truth: Sequence[str | None]) -> Outcome:
+        pairs = list(zip(said, truth, strict=True))
+        right = sum(label == true for label, true in pairs)
+        left = sum(label is None and true is not None for label, true in pairs)
+        return cls(right, len(pairs) - right - left, left)
 
 
 @dataclass(frozen=True)
@@ -123,3 +141,18 @@ class Findings:
             if values[i, other[i]] >= usual[other[i]]
         ]
         return sorted(found, key=lambda item: item.probability - item.other_probability)
+
+    def put_right(self) -> tuple[Outcome, Outcome] | None:
+        """On the pictures that a person had put right and that were held back: how the model
+        before did and how this one does. None where there are no such pictures.
+        """
+        here = [i for i, picture in enumerate(self.asked.pictures) if picture.before]
+        if not here:
+            return None
+        best = [self.answers.labels[i] for i in self.answers.best]
+        before = [
+            None if (said := self.asked.pictures[i].before) in NONE_FOLDERS else said for i in here
+        ]
+        now = [best[i] if self.filed[i] else None for i in here]
+        truth = [self.asked.truth[i] for i in here]
+        return Outcome.of(before, truth), Outcome.of(now, truth)

@@ -51,6 +51,7 @@ def render(findings: Findings, package: ModelPackage) -> str:
             for item in suspects[:PICTURES]
         ],
         suspect_count=len(suspects),
+        put_right=findings.put_right(),
         made=made(findings, package),
         left_out=findings.dataset.left_out,
     )
