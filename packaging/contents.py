@@ -30,6 +30,8 @@ UNUSED = (
     *("PIL.ImageQt", "PIL._tkinter_finder", "PIL._imagingtk"),
     # We write no text into pictures; FreeType, HarfBuzz and Brotli go with it.
     "PIL._imagingft",
+    # Nothing is sent anywhere, so nothing is encrypted; asyncio and urllib do without.
+    *("ssl", "_ssl"),
     # WebSockets, other loops and reloading: uvicorn takes what it finds.
     *("uvloop", "httptools", "websockets", "wsproto", "watchfiles", "trio", "dotenv", "yaml"),
 )

@@ -15,6 +15,7 @@ from tests.bench.desktop import desktop
 from tests.bench.engines import engines
 from tests.bench.figures import Figure, lines_of_json, machine, table
 from tests.bench.photos import large_photos, web_photos
+from tests.bench.review import review
 from tests.bench.soak import soak
 
 
@@ -22,6 +23,7 @@ def main() -> None:
     options = argparse.ArgumentParser(prog="tasks.py bench", description=__doc__)
     options.add_argument("--engines", action="store_true", help="only the engines")
     options.add_argument("--desktop", action="store_true", help="only the tray")
+    options.add_argument("--review", action="store_true", help="only the review page")
     options.add_argument("--bundle", type=Path, metavar="DIR", help="only the bundle in DIR")
     options.add_argument(
         "--soak", type=int, nargs="?", const=100_000, metavar="N", help="only a backlog of N"
@@ -56,6 +58,10 @@ def measure(scratch: Path, chosen: argparse.Namespace) -> Iterator[Figure]:
     if chosen.soak:
         tell(f"a backlog of {chosen.soak:,} photos")
         yield from soak(scratch / "soak", web, chosen.soak, chosen.workers, chosen.headless)
+        return
+    if chosen.review:
+        tell("the review page")
+        yield from review(scratch / "review", web, quick)
         return
     if not chosen.desktop:
         yield from _without_a_screen(scratch, web, chosen.quick, chosen.engines)

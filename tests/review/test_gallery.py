@@ -134,7 +134,7 @@ def test_a_hundred_thousand_entries_are_no_more_work_than_a_hundred(database: Da
             assert min(took) < 0.05, (one, after, took)
     start = time.perf_counter()
     assert (found.labels(), found.models()) == (["black", "grizzly", "teddy"], ["bears", "old"])
-    assert time.perf_counter() - start < 0.5
+    assert time.perf_counter() - start < 0.05
 
 
 def test_the_overview_of_a_long_journal(database: Database) -> None:

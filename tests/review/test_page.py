@@ -218,6 +218,24 @@ def test_the_tray_process_never_decodes(tmp_path: Path) -> None:
     assert done.stdout == "[]\n"
 
 
+def test_it_starts_where_python_cannot_encrypt(tmp_path: Path) -> None:
+    """As in the bundle, which goes without OpenSSL."""
+    script = (
+        "import importlib.util as util, sys\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, *more: None if name == '_ssl' else find(name, *more)\n"
+        "sys.modules['_ssl'] = None\n"
+        "from trayapp.review.nossl import do_without_ssl\n"
+        "do_without_ssl()\n"
+        "import trayapp.review.server, anyio.to_thread, ssl\n"
+        "print(ssl.__doc__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert "Stands in" in done.stdout, done.stderr
+
+
 def test_the_command_says_where_and_only_a_running_one_can(tmp_path: Path) -> None:
     program = Program(tmp_path / "home")
     done = program.try_command("review", "--print")

@@ -52,6 +52,9 @@ class Reviewing:
                 self._server.stop()
 
     def _start(self) -> Server:
+        from trayapp.review.nossl import do_without_ssl
+
+        do_without_ssl()
         from trayapp.review.parts import Parts
         from trayapp.review.server import Server
 

@@ -1,0 +1,44 @@
+"""The review page of the bundle: its templates, its server and its pictures are all there."""
+
+from __future__ import annotations
+
+import http.client
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.frozen.conftest import Bundled
+from tests.helpers import picture, wait_until
+
+pytestmark = pytest.mark.frozen
+
+
+def test_the_page_shows_what_was_filed(program: Bundled, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    with program.running(inbox):
+        picture(inbox / "a.jpg", (640, 480), colour="red")
+        wait_until((inbox / "grizzly" / "a.jpg").exists, 20, "it is filed")
+        address = program.command("review", "--print").strip()
+        host, _, path = address.removeprefix("http://").partition("/")
+        connection = http.client.HTTPConnection(host, timeout=30)
+        try:
+            cookie = get(connection, f"/{path}", "", 303)[1]
+            for page in ("/", "/what", "/overview", "/settings", "/photo/1"):
+                text = get(connection, page, cookie)[0].decode()
+                for name in re.findall(r"/static/[\w.]+", text):
+                    assert get(connection, name, cookie)[0]
+            assert get(connection, "/thumb/1", cookie)[0].startswith(b"\xff\xd8\xff")
+        finally:
+            connection.close()
+
+
+def get(
+    connection: http.client.HTTPConnection, path: str, cookie: str, status: int = 200
+) -> tuple[bytes, str]:
+    connection.request("GET", path, headers={"Cookie": cookie})
+    answer = connection.getresponse()
+    content = answer.read()
+    assert answer.status == status, (path, answer.status, content)
+    return content, (answer.headers["set-cookie"] or "").partition(";")[0]
