@@ -91,6 +91,16 @@ def test_only_the_top_imports_the_desktop() -> None:
             assert not desktop, f"{_name(path)} imports {sorted(desktop)}"
 
 
+def test_only_the_app_imports_the_review_page_and_only_inside_functions() -> None:
+    """The app without it costs nothing."""
+    for path in MODULES:
+        page = {name for name in own(path) if name.split(".")[0] == "review"}
+        if _room(path) != "review" and page:
+            assert _room(path) == "app", f"{_name(path)} imports {sorted(page)}"
+            for node in _tree(path).body:
+                assert not any("review" in name for name in _names(node, ["trayapp", "app"])), node
+
+
 def test_nothing_below_imports_the_top() -> None:
     for path in MODULES:
         if _room(path) not in TOP:
