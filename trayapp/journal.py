@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from trayapp import rows
 from trayapp.corrections import write_correction
 from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
-from trayapp.notes import drop_left, drop_note, write_note
+from trayapp.notes import drop_left, drop_note, kept_scores, write_note
 from trayapp.photo import Entry, Photo, Plan
 from trayapp.rows import Phase
 from trayapp.steps import Step
@@ -44,7 +43,7 @@ class Journal:
                 (
                     *(self._now(), batch or 0, plan.action, raw(plan.photo.path), raw(target)),
                     *(verdict.label, verdict.confidence, self.owner, verdict.model),
-                    json.dumps(dict(verdict.scores)),
+                    kept_scores(verdict),
                 ),
             ).fetchone()
             if batch is None:

@@ -16,6 +16,7 @@ from trayapp.photo import Photo, Verdict
 Outcome = Literal["existing", "filed", "unsure", "unreadable", "undone"]
 PAGE = 1000
 LEFT_ALONE = ("existing", "undone")
+MOST_SCORES = 20
 _BELOW = "FROM notes WHERE outcome = {} AND path >= ? AND path < ?"
 _EXISTING, _UNSURE = _BELOW.format("'existing'"), _BELOW.format("'unsure'")
 
@@ -41,7 +42,7 @@ class Notes:
             db.execute(
                 "INSERT INTO entries (time, batch, action, path, destination, confidence, state,"
                 " owner, model, scores) VALUES (?, 0, 'move', ?, ?, ?, 'left', '', ?, ?)",
-                (now, path, path, verdict.confidence, verdict.model, json.dumps(verdict.scores)),
+                (now, path, path, verdict.confidence, verdict.model, kept_scores(verdict)),
             )
 
     def noted(self, photo: Photo) -> Outcome | None:
@@ -180,6 +181,12 @@ def write_note(db: sqlite3.Connection, photo: Photo, outcome: Outcome, now: floa
 
 def drop_note(db: sqlite3.Connection, path: Path) -> None:
     db.execute("DELETE FROM notes WHERE path = ?", (raw(path),))
+
+
+def kept_scores(verdict: Verdict) -> str:
+    """The best scores as JSON: of a model with a thousand labels nobody looks at the others."""
+    best = sorted(verdict.scores.items(), key=lambda item: -item[1])[:MOST_SCORES]
+    return json.dumps(dict(best))
 
 
 def drop_left(db: sqlite3.Connection, path: Path) -> None:

@@ -12,9 +12,12 @@ from trayapp import catalog
 from trayapp.app.actions import TrayActions
 from trayapp.app.controls import TrayControls
 from trayapp.correct import Correct, Rules
+from trayapp.database import Database
 from trayapp.engine import EngineError
+from trayapp.journal import Journal
 from trayapp.live import Live
 from trayapp.paths import Paths
+from trayapp.photo import Entry
 
 if TYPE_CHECKING:
     from trayapp.review.server import Server
@@ -31,7 +34,13 @@ class Reviewing:
         self.idle_seconds = IDLE_SECONDS
         self._lock = threading.Lock()
         self._server: Server | None = None
+        self._database: Database | None = None
         self._labels: tuple[str, tuple[str, ...]] = ("", ())
+        self._correct = Correct(
+            *(live.database, live.journal, live.filing, live.notes),
+            rules=lambda: Rules(live.settings.sort, live.root, self.labels()),
+            taken=self._taken,
+        )
 
     def link(self) -> str:
         """An address that opens the page once."""
@@ -50,6 +59,9 @@ class Reviewing:
         with self._lock:
             if self._server is not None:
                 self._server.stop()
+            if self._database is not None:
+                self._database.close()
+                self._database = None
 
     def _start(self) -> Server:
         from trayapp.review.nossl import do_without_ssl
@@ -59,15 +71,12 @@ class Reviewing:
         from trayapp.review.server import Server
 
         live = self._live
-        correct = Correct(
-            *(live.database, live.journal, live.filing, live.notes),
-            rules=lambda: Rules(live.settings.sort, live.root, self.labels()),
-            taken=self._taken,
-        )
+        if self._database is None:  # of its own: a long look must not hold up the filing
+            self._database = Database(self._paths.journal_file)
         parts = Parts(
-            database=live.database,
-            journal=live.journal,
-            correct=correct,
+            database=self._database,
+            journal=Journal(self._database, "review"),
+            correct=self._put_right,
             undo=live.undo,
             classify=live.classify,
             view=live.view,
@@ -90,6 +99,11 @@ class Reviewing:
                 found = ()
             self._labels = (package, tuple(sorted(found)))
         return self._labels[1]
+
+    def _put_right(self, id_: int, label: str | None, batch: int | None = None) -> Entry:
+        done = self._correct(id_, label, batch)
+        self._live.pipeline.wake()  # so that the tray and other pages hear of it
+        return done
 
     def _taken(self, photo: Path) -> datetime | None:
         try:

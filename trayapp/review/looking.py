@@ -96,7 +96,7 @@ class Looking:
         )
 
     def thumb(self, request: Request) -> Response:
-        return self._picture(request, THUMB, "private, max-age=604800")
+        return self._picture(request, THUMB, "private, max-age=3600")
 
     def large(self, request: Request) -> Response:
         return self._picture(request, LARGE, "private, max-age=600")

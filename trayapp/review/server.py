@@ -52,6 +52,8 @@ class Server:
         self._idle_seconds, self._activity = idle_seconds, Activity(now)
         self._keys, self._news = Keys(), News()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if alone := getattr(socket, "SO_EXCLUSIVEADDRUSE", None):  # Windows lets others join
+            self._socket.setsockopt(socket.SOL_SOCKET, alone, 1)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen(128)  # from here on a browser can connect, and waits
         self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
