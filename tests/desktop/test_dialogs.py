@@ -314,6 +314,26 @@ def test_texts_are_opened_in_the_persons_own_editor(programs: Programs, tmp_path
     assert children.calls == [["open", "-t", str(file)], ["notepad.exe", str(file)]]
 
 
+def test_a_page_is_opened_in_the_persons_own_browser(programs: Programs) -> None:
+    address, children, started = "http://127.0.0.1:9/", Recorder(Answer(0, "", "")), list[str]()
+    opener = LinuxOpener(programs.children, lambda *_: False)
+    with pytest.raises(BeartrayError, match="no browser could be started"):
+        opener.open_page(address)
+    programs.add("xdg-open")
+    opener.open_page(address)
+    assert programs.calls() == [["xdg-open", address]]
+    MacOpener(children).open_page(address)
+    assert children.calls == [["open", address]]
+    WindowsOpener(children, started.append).open_page(address)
+    assert started == [address]
+
+    def no_browser(path: str) -> None:
+        raise OSError(1155, "No application is associated")
+
+    with pytest.raises(BeartrayError, match="no browser could be started"):
+        WindowsOpener(children, no_browser).open_page(address)
+
+
 def test_several_photos_are_selected_where_that_is_possible(tmp_path: Path) -> None:
     photos = [tmp_path / "a.jpg", tmp_path / "b.jpg"]
     for photo in photos:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from trayapp.corrections import Corrections
 from trayapp.database import Database
 from trayapp.review.gallery import CURRENT, LISTED
 from trayapp.review.plots import Plot, histogram, stacks
@@ -111,27 +112,21 @@ class Overview:
             f"SELECT label, count(*) FROM entries INDEXED BY gallery WHERE {LISTED}"
             " AND time >= ? AND id NOT IN (SELECT entry FROM corrections) GROUP BY label"
         )
-        put_right = (
-            "SELECT c.was, c.label, count(*) FROM corrections c"
-            " CROSS JOIN entries n ON n.id = c.entry"
-            " WHERE n.state = 'done' AND c.time >= ?"
-            " AND c.corrects NOT IN (SELECT entry FROM corrections) GROUP BY 1, 2"
-        )
         with self._database.reading() as db:
             filed = dict(db.execute(said, (since,)).fetchall())
-            rows = db.execute(put_right, (since,)).fetchall()
-        instead: dict[str | None, list[tuple[str | None, int]]] = {}
-        for was, label, count in rows:
-            instead.setdefault(was, []).append((label, count))
+        instead: dict[str | None, Counter[str | None]] = {}
+        for one in Corrections(self._database).all():
+            if one.time >= since and one.was != one.label:
+                instead.setdefault(one.was, Counter())[one.label] += 1
+        labels = sorted({*filed, *instead}, key=lambda label: (label is None, label))
         return [
-            Seen(
-                label,
-                max(filed.get(label, 0), sum(count for _, count in instead.get(label, []))),
-                sum(count for _, count in instead.get(label, [])),
-                sorted(instead.get(label, []), key=lambda item: -item[1]),
-            )
-            for label in sorted({*filed, *instead}, key=lambda label: (label is None, label))
+            _seen(label, filed.get(label, 0), instead.get(label, Counter())) for label in labels
         ]
+
+
+def _seen(label: str | None, filed: int, instead: Counter[str | None]) -> Seen:
+    wrong = instead.total()
+    return Seen(label, max(filed, wrong), wrong, instead.most_common())
 
 
 def _days(today: date) -> list[date]:
