@@ -14,7 +14,7 @@ APART_SECONDS = 0.5  # between two news of one burst
 
 
 class News:
-    """`changed` may be called from any thread, the rest belongs to the server's loop."""
+    """`changed` and `close` may be called from any thread, the rest is for the server's loop."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -36,9 +36,9 @@ class News:
             loop.call_soon_threadsafe(self._wake)
 
     def close(self) -> None:
-        """End all streams."""
+        """End all streams, now and from now on."""
         self._over = True
-        self._wake()
+        self.changed()
 
     async def endpoint(self, _request: Request) -> Response:
         if self.streams >= MOST_STREAMS:

@@ -78,6 +78,8 @@ class Server:
         self._news.changed()
 
     def stop(self) -> None:
+        """Returns soon, also while pages are open."""
+        self._news.close()
         self._server.should_exit = True
         self._thread.join(END_SECONDS)
 
