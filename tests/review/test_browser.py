@@ -17,13 +17,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.helpers import names, picture, skip, wait_until
+from tests.helpers import SLOWNESS, names, picture, skip, wait_until
 from tests.program import ROOT, Program
 
 pytestmark = pytest.mark.browser
 
 SHOTS = ROOT / "test-output"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 20_000 * SLOWNESS  # until a photo is filed and shown
 PHONE = {"width": 375, "height": 720}
 DESK = {"width": 1280, "height": 860}
 COLOURS = {"grizzly": (0xC0, 0, 30), "teddy": (20, 20, 0xD0), "none": (70, 70, 70)}
@@ -112,7 +113,7 @@ def test_photos_appear_are_put_right_and_taken_back(visit: Visit) -> None:
     for name, label in [("one.jpg", "grizzly"), ("two.jpg", "teddy"), ("desk.jpg", "none")]:
         visit.drop(name, label)
     for name in ("one.jpg", "two.jpg", "desk.jpg"):  # nobody reloads the page
-        expect(visit.tile(name)).to_be_visible(timeout=20_000)
+        expect(visit.tile(name)).to_be_visible(timeout=PATIENCE_MS)
     expect(visit.tile("one.jpg")).to_contain_text("grizzly")
     expect(visit.tile("desk.jpg")).to_contain_text("Not recognised")
     visit.tile("one.jpg").locator("a").focus()
@@ -131,14 +132,29 @@ def test_photos_appear_are_put_right_and_taken_back(visit: Visit) -> None:
         "undone"
     }
     visit.program.command("undo", "--last", "1")  # from elsewhere: the page follows
-    expect(visit.tile("two.jpg")).to_have_count(0, timeout=20_000)
+    expect(visit.tile("two.jpg")).to_have_count(0, timeout=PATIENCE_MS)
+
+
+def test_what_happened_before_the_page_listened_is_shown_too(visit: Visit) -> None:
+    """A photo that is filed after the page was made and before its stream is open."""
+    visit.page.goto("about:blank")
+
+    def open_late(route: Any) -> None:
+        visit.drop("a.jpg")
+        wait_until(lambda: names(visit.inbox) == {"grizzly/a.jpg"}, 20, "it is filed meanwhile")
+        wait_until(lambda: visit.program.rows("history")[0]["state"] == "done", 20, "and known")
+        route.continue_()
+
+    visit.page.route("**/events", open_late)
+    visit.page.goto(visit.base)
+    expect(visit.tile("a.jpg")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_several_are_selected_and_one_is_looked_at(visit: Visit) -> None:
     page, inbox = visit.page, visit.inbox
     for number in range(4):
         visit.drop(f"{number}.jpg")
-    expect(page.locator(".tile")).to_have_count(4, timeout=20_000)
+    expect(page.locator(".tile")).to_have_count(4, timeout=PATIENCE_MS)
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Shift+ArrowRight")
     expect(page.get_by_text("2 selected")).to_be_visible()
@@ -183,13 +199,15 @@ def test_a_picture_is_dropped_and_only_looked_at(visit: Visit, tmp_path: Path) -
     )
     visit.page.evaluate(DROP, ["mine.png", "image/png", base64.b64encode(content).decode()])
     answer = visit.page.locator("#answers li").first
-    expect(answer.get_by_role("heading")).to_contain_text("teddy", timeout=20_000)
+    expect(answer.get_by_role("heading")).to_contain_text("teddy", timeout=PATIENCE_MS)
     expect(answer.locator("meter")).to_have_count(3)
     torn = b"\xff\xd8\xffnot much of a photo"
     visit.page.set_input_files(
         "#choose", {"name": "torn.jpg", "mimeType": "image/jpeg", "buffer": torn}
     )
-    expect(visit.page.locator("#answers li").first).to_contain_text("cut short", timeout=20_000)
+    expect(visit.page.locator("#answers li").first).to_contain_text(
+        "cut short", timeout=PATIENCE_MS
+    )
     visit.shoot("what")
     assert names(visit.inbox) == set() and visit.program.rows("history") == []
     assert names(visit.program.home / "private" / "review") == set()
@@ -214,7 +232,7 @@ def test_everybody_can_use_it(visit: Visit, scheme: Any) -> None:
     page.emulate_media(color_scheme=scheme)
     for number, label in enumerate(["grizzly", "teddy", "none"]):
         visit.drop(f"a rather long name of a photo, number {number}.jpg", label)
-    expect(page.locator(".tile")).to_have_count(3, timeout=20_000)
+    expect(page.locator(".tile")).to_have_count(3, timeout=PATIENCE_MS)
     page.locator(".tile a").first.focus()
     page.keyboard.press("1")
     expect(page.locator(".said")).to_have_count(1)
@@ -242,7 +260,7 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     page = visit.page
     for number in range(3):
         visit.drop(f"{number}.jpg")
-    expect(page.locator(".tile")).to_have_count(3, timeout=20_000)
+    expect(page.locator(".tile")).to_have_count(3, timeout=PATIENCE_MS)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
@@ -315,7 +333,7 @@ ATTACK = Path(__file__).with_name("attack.js")
 def test_another_page_in_the_same_browser_gets_nowhere(visit: Visit, tmp_path: Path) -> None:
     """One of another program on this machine: the same site, with the cookie in the same jar."""
     visit.drop("a.jpg")
-    expect(visit.page.locator(".tile")).to_have_count(1, timeout=20_000)
+    expect(visit.page.locator(".tile")).to_have_count(1, timeout=PATIENCE_MS)
     with _other_server(tmp_path) as address:
         page = visit.context.new_page()
         page.goto(address)

@@ -39,7 +39,10 @@ let source = null;
 
 function listen() {
   source = new EventSource("/events");
-  source.addEventListener("open", () => { banner.hidden = true; });
+  source.addEventListener("open", () => {
+    banner.hidden = true;
+    window.dispatchEvent(new Event("news")); // something may have happened since the page was made
+  });
   source.addEventListener("news", () => window.dispatchEvent(new Event("news")));
   source.addEventListener("error", () => { banner.textContent = GONE; banner.hidden = false; });
 }
@@ -55,7 +58,6 @@ document.addEventListener("visibilitychange", () => {
     hush();
   } else if (source === null) {
     listen();
-    window.dispatchEvent(new Event("news"));
   }
 });
 window.addEventListener("pagehide", hush);
