@@ -208,14 +208,14 @@ def test_somebody_asks_what_a_photo_is_while_others_are_filed(
     inbox, album = make_tree(tmp_path / "inbox", {}), tmp_path / "album"
     running = run(watching(inbox))
     photo = picture(album / "mine.jpg", colour="blue")
-    pid = wait_until(lambda: running.live._engine.pids, 20, "an engine")
+    pid = wait_until(lambda: running.live.engine.pids, 20, "an engine")
     for number in range(40):
         picture(inbox / f"{number}.png", (600, 400), "red")
     verdict = running.live.classify(photo)
     assert (verdict.label, names(album)) == ("teddy", {"mine.jpg"})
     assert running.live.classify(inbox / "no such file.jpg").reason == "unreadable"
     wait_until(lambda: len(names(inbox / "grizzly")) == 40, 30, "all were filed")
-    assert running.live._engine.pids == pid, "it was the engine that is there anyway"
+    assert running.live.engine.pids == pid, "it was the engine that is there anyway"
     running.live.pause()
     running.wait_for_pause(True)
     assert running.live.classify(photo).label == "teddy"

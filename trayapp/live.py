@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as TooLateError
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,6 @@ from trayapp import assembly, catalog
 from trayapp.clock import SYSTEM_CLOCK, Clock, process_start
 from trayapp.database import Database
 from trayapp.engine import EngineError
-from trayapp.engine.wire import Shown
 from trayapp.errors import describe
 from trayapp.filing import Filing
 from trayapp.inbox import Inbox
@@ -69,9 +68,9 @@ class Live:
         self._stopping = threading.Event()
         self._undoing = threading.Lock()
         self._settings = self.settings_file.current
-        self._engine = catalog.start_engine(self._settings.model, paths)
+        self.engine = catalog.start_engine(self._settings.model, paths)
         self._assembly = assembly.Assembly(paths, self.filing, self.notes, show, clock)
-        self.pipeline = self._assembly.pipeline(self.root, self._settings, self._engine)
+        self.pipeline = self._assembly.pipeline(self.root, self._settings, self.engine)
         self.inbox = self._build_inbox(process_start())
         note = paths.private / "paused-until"
         self.pausing = Pause(note, self.settings_file, self.pipeline, clock.wall)
@@ -97,7 +96,7 @@ class Live:
             self.inbox.problem
             or self.settings_file.problem
             or self.pipeline.problem
-            or self._engine.problem
+            or self.engine.problem
         )
 
     def run(self) -> None:
@@ -128,10 +127,6 @@ class Live:
         return "busy" if self.pipeline.working else "watching"
 
     @property
-    def engine_state(self) -> str:
-        return self._engine.state
-
-    @property
     def unsure(self) -> Unsure:
         """The photos that were not recognised."""
         return Unsure(self.notes, self._settings.sort, self.root)
@@ -159,15 +154,11 @@ class Live:
         Raises `EngineError`. Not for the thread of `run`.
         """
         try:
-            return self._engine.submit(photo).result(ANSWER_SECONDS)
+            return self.engine.submit(photo).result(ANSWER_SECONDS)
         except TooLateError:
             raise EngineError(f"no answer within {ANSWER_SECONDS:.0f} s; try again") from None
         except CancelledError:
             raise EngineError("the model has just been changed; try again") from None
-
-    def view(self, photo: Path, side: int) -> Future[Shown]:
-        """As `Pool.view`, of the engine that is at work anyway."""
-        return self._engine.view(photo, side)
 
     def change_folder(self, folder: Path) -> None:
         """Watch another folder from now on. Raises `SettingsError`."""
@@ -214,8 +205,8 @@ class Live:
         old, self._settings = self._settings, new
         logger.info("settings changed")
         if new.model != old.model:
-            self._engine.close()
-            self._engine = catalog.start_engine(new.model, self._paths)
+            self.engine.close()
+            self.engine = catalog.start_engine(new.model, self._paths)
         if new.startup.paused != old.startup.paused and self.pausing.follow(new.startup.paused):
             self.inbox.rescan()
         if new.notify != old.notify:
@@ -229,7 +220,7 @@ class Live:
 
     def _rebuild(self, chosen: bool) -> None:
         self.inbox.close()
-        self._assembly.readjust(self.pipeline, self.root, self._settings, self._engine)
+        self._assembly.readjust(self.pipeline, self.root, self._settings, self.engine)
         self.inbox = self._build_inbox(self._clock.wall(), chosen)
         self.unsure.forget_missing()
 
@@ -300,6 +291,6 @@ class Live:
         self.pipeline.tell_all()
         self.inbox.close()
         self.settings_file.close()
-        self._engine.close()
+        self.engine.close()
         self.database.close()
         self._owner.close()

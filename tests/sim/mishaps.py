@@ -194,7 +194,7 @@ def _cli_sort(run: Run, rng: Random) -> None:
         try:
             with run.books() as (journal, filing):
                 filing.recover()
-                books = Books(journal, None, filing)  # type: ignore[arg-type]
+                books = Books(None, journal, None, filing)  # type: ignore[arg-type]
                 found = [p for p in scan(root, False, lambda _: False) if is_wanted(p, [])]
                 sorting = Sorting(books, rules, root, dry_run=False, json=True)
                 for path in sorted(found):

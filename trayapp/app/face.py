@@ -115,7 +115,7 @@ class Face:
             "action": live.settings.sort.action,
             "notify": live.settings.notify.mode,
             "model": live.settings.model.package,
-            "engine": live.engine_state,
+            "engine": live.engine.state,
             "paused": live.paused,
             "paused_until": None if until is None else _iso(until),
             "pause_seconds_left": None if remaining is None else round(remaining),

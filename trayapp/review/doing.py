@@ -65,7 +65,7 @@ class Doing:
         done, refused = [], []
         for id_ in sorted(_ids(asked), reverse=True):
             try:
-                self._parts.undo([self._parts.journal.entry(id_)])
+                self._parts.undo([id_])
             except BeartrayError as error:
                 refused.append(shown(error))
                 continue

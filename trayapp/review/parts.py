@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ class Parts:
     database: Database
     journal: Journal
     correct: Correcting
-    undo: Callable[[list[Entry]], object]
+    undo: Callable[[Iterable[int]], object]
     classify: Callable[[Path], Verdict]
     view: Callable[[Path, int], Future[Shown]]
     labels: Callable[[], tuple[str, ...]]
