@@ -18,7 +18,6 @@ from trayapp.errors import explain
 from trayapp.files import sha256
 from trayapp.filing import Filing
 from trayapp.journal import Journal
-from trayapp.notes import Notes
 from trayapp.photo import BeartrayError, Corrects, Entry, Photo, Plan, Verdict
 from trayapp.settings import Sort
 from trayapp.steps import Kind, Step
@@ -45,12 +44,11 @@ class Correct:
         database: Database,
         journal: Journal,
         filing: Filing,
-        notes: Notes,
         rules: Callable[[], Rules],
         taken: Callable[[Path], datetime | None],
     ) -> None:
         self._database, self._journal, self._filing = database, journal, filing
-        self._notes, self._rules, self._taken = notes, rules, taken
+        self._rules, self._taken = rules, taken
         self._corrections = Corrections(database)
 
     def __call__(self, id_: int, label: str | None, batch: int | None = None) -> Entry:
@@ -73,18 +71,16 @@ class Correct:
             plan, offers = self._plan(entry, photo, label, rules)
         except OSError as error:
             raise CorrectionError(f"{name} cannot be put right: {explain(error)}") from None
-        done = self._filing.file(plan, batch, offers)
-        if label is None and (now := Photo.seen(place(done))) is not None:
-            self._notes.note([now], "unsure")
-        return done
+        return self._filing.file(plan, batch, offers)
 
     def _photo(self, entry: Entry) -> Photo:
         """The photo where it lies now, if it is the one that was filed. Raises `OSError`."""
-        photo = Photo.at(place(entry))
+        photo = Photo.at(entry.place)
         steps = self._journal.steps(entry, "do") if entry.state == "done" else ()
         if not steps:
             return photo
-        filed = steps[0].arrived or steps[0].photo
+        # What a tag's step has met is the sidecar.
+        filed = (steps[0].arrived if entry.action != "tag" else None) or steps[0].photo
         if filed is not None and not photo.looks_like(filed):
             raise CorrectionError(f"{photo.path} has changed since it was filed; left alone")
         return photo
@@ -137,15 +133,15 @@ class Correct:
             (step.kind, step.target): step.before for step in self._journal.steps(first, "do")
         }
         return tuple(
-            replace(step, photo=photo, before=step.after, after=_tagged(step, label, original))
+            replace(
+                step,
+                photo=photo,
+                before=step.after,
+                after=_tagged(step, label, original),
+                arrived=Photo.seen(step.target) if step.kind == "write" else None,
+            )
             for step in self._journal.steps(entry, "do")
         )
-
-
-def place(entry: Entry) -> Path:
-    """Where the photo of an entry lies: a tag's destination is its sidecar."""
-    filed = entry.state in ("done", "begun", "undoing") and entry.action != "tag"
-    return entry.destination if filed else entry.path
 
 
 def _tagged(

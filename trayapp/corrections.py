@@ -58,6 +58,14 @@ class Corrections:
         return None if row is None else Corrects(*row)
 
 
+def corrected_by(db: sqlite3.Connection, entry: int) -> tuple[str | None, str | None] | None:
+    """What the label was and what a person says it is, where an entry puts another one right."""
+    found: tuple[str | None, str | None] | None = db.execute(
+        "SELECT was, label FROM corrections WHERE entry = ?", (entry,)
+    ).fetchone()
+    return found
+
+
 def write_correction(
     db: sqlite3.Connection, entry: int, corrects: Corrects, label: str | None, now: float
 ) -> None:

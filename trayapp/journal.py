@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from trayapp import rows
-from trayapp.corrections import write_correction
+from trayapp.corrections import corrected_by, write_correction
 from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
-from trayapp.notes import drop_left, drop_note, kept_scores, write_note
+from trayapp.notes import Outcome, drop_left, drop_note, kept_scores, write_note
 from trayapp.photo import Entry, Photo, Plan
 from trayapp.rows import Phase
 from trayapp.steps import Step
@@ -138,7 +138,7 @@ class Journal:
             rows.set_state(db, entry, "done", None)
             rows.drop_temporaries(db, entry, "do")
             if arrived is not None and entry.action != "tag":
-                write_note(db, arrived, "filed", self._now())
+                write_note(db, arrived, _outcome(db, entry), self._now())
             if entry.action == "move":
                 drop_note(db, entry.path)
 
@@ -146,7 +146,12 @@ class Journal:
         """Nothing came of it: all is as it was before; made folders were `removed` again."""
         with self._database.writing() as db:
             rows.set_state(db, entry, "failed", error)
-            rows.drop_places(db, entry)
+            corrected = corrected_by(db, entry.id)
+            for place in map(path_of, rows.places(entry)):
+                if corrected is None or place != entry.path:
+                    drop_note(db, place)
+                else:  # it is as known as it was before somebody put it right
+                    _set_outcome(db, place, "unsure" if corrected[0] is None else "filed")
             rows.forget_made_folders(db, removed)
 
     def begin_undo(self, entry: Entry, steps: Sequence[Step], photo: Photo) -> None:
@@ -177,7 +182,7 @@ class Journal:
             if entry.action == "move":
                 drop_note(db, entry.path)
             else:
-                db.execute("UPDATE notes SET outcome = 'filed' WHERE path = ?", (raw(entry.path),))
+                _set_outcome(db, entry.path, _outcome(db, entry))
 
     def entry(self, id_: int) -> Entry:
         """Raises `JournalError` when there is no such row."""
@@ -272,4 +277,14 @@ class Journal:
     def _note_places(self, db: sqlite3.Connection, entry: Entry, photo: Photo) -> None:
         """Whoever looks at these places from now on knows that the photo there is dealt with."""
         for place in rows.places(entry):
-            write_note(db, replace(photo, path=path_of(place)), "filed", self._now())
+            write_note(db, replace(photo, path=path_of(place)), _outcome(db, entry), self._now())
+
+
+def _outcome(db: sqlite3.Connection, entry: Entry) -> Outcome:
+    """Of a photo that is filed; one of which a person says none of these is not recognised."""
+    none = entry.label is None and corrected_by(db, entry.id) is not None
+    return "unsure" if none else "filed"
+
+
+def _set_outcome(db: sqlite3.Connection, path: Path, outcome: Outcome) -> None:
+    db.execute("UPDATE notes SET outcome = ? WHERE path = ?", (outcome, raw(path)))

@@ -217,6 +217,8 @@ def _write(step: Step, folder: disk.Folder) -> None:
             stream.flush()
             if now is not None:
                 _keep_properties(step, step.temporary)
+            elif step.kind == "restore" and step.arrived:
+                os.utime(step.temporary, ns=(step.arrived.mtime_ns, step.arrived.mtime_ns))
             os.fsync(stream.fileno())
         if now is None:
             disk.rename_exclusively(step.temporary, step.target)

@@ -26,7 +26,7 @@ def put_right(program: Program, folder: Path, wanted: dict[str, str | None]) -> 
     try:
         books = Books(database, "test", lambda _: False)
         correct = Correct(
-            *(database, books.journal, books.filing, books.notes),
+            *(database, books.journal, books.filing),
             rules=lambda: Rules(Sort(), folder, ("black", "grizzly", "teddy")),
             taken=lambda _: None,
         )

@@ -37,7 +37,7 @@ class Reviewing:
         self._database: Database | None = None
         self._labels: tuple[str, tuple[str, ...]] = ("", ())
         self._correct = Correct(
-            *(live.database, live.journal, live.filing, live.notes),
+            *(live.database, live.journal, live.filing),
             rules=lambda: Rules(live.settings.sort, live.root, self.labels()),
             taken=self._taken,
         )
@@ -79,7 +79,7 @@ class Reviewing:
             correct=self._put_right,
             undo=live.undo,
             classify=live.classify,
-            view=live.view,
+            view=lambda photo, side: live.engine.view(photo, side),  # another after a change
             labels=self.labels,
             controls=TrayControls(self._actions()),
             cache=self._paths.cache / "thumbnails",

@@ -12,7 +12,6 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from trayapp.correct import place
 from trayapp.photo import Entry
 from trayapp.review.gallery import (
     PAGE,
@@ -89,7 +88,7 @@ class Looking:
             newer=newer,
             older=older,
             scores=sorted(found.scores.items(), key=lambda item: -item[1]),
-            place=place(entry),
+            place=entry.place,
             sidecars=_sidecars(entry) if found.current else [],
             labels=self._parts.labels(),
             colours=self._colours(),
@@ -139,7 +138,7 @@ class Looking:
         try:
             if found is None:
                 raise NoPictureError
-            content = self._thumbs.jpeg(place(found.entry), side)
+            content = self._thumbs.jpeg(found.entry.place, side)
         except NoPictureError:
             return PlainTextResponse("This photo cannot be shown.\n", 404)
         tag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
@@ -168,6 +167,6 @@ def read_filter(query: QueryParams) -> Filter:
 
 def _sidecars(entry: Entry) -> list[str]:
     try:
-        return [path.name for path in sidecars(place(entry))]
+        return [path.name for path in sidecars(entry.place)]
     except OSError:
         return []
