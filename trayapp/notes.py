@@ -18,6 +18,7 @@ PAGE = 1000
 LEFT_ALONE = ("existing", "undone")
 MOST_SCORES = 20
 _BELOW = "FROM notes WHERE outcome = {} AND path >= ? AND path < ?"
+_LEFT = "path = ? AND state = 'left' AND id NOT IN (SELECT corrects FROM corrections)"
 _EXISTING, _UNSURE = _BELOW.format("'existing'"), _BELOW.format("'unsure'")
 
 
@@ -70,10 +71,18 @@ class Notes:
         for path, _, _, file_id, outcome in rows:
             renamed = file_id == photo.file_id and not os.path.lexists(path)
             if renamed and not self._is_awaited(path):
-                self.forget(path_of(path))
-                self.note([photo], outcome)
+                self._rename(path, photo, outcome)
                 return cast(Outcome, outcome)
         return None
+
+    def _rename(self, before: bytes, photo: Photo, outcome: Outcome) -> None:
+        now = raw(photo.path)
+        with self._database.writing() as db:
+            drop_note(db, path_of(before))
+            write_note(db, photo, outcome, self._now())
+            db.execute(
+                f"UPDATE entries SET path = ?, destination = ? WHERE {_LEFT}", (now, now, before)
+            )
 
     def _is_awaited(self, path: bytes) -> bool:
         """Whether a row was begun that brings a photo there, or back there."""
@@ -116,7 +125,9 @@ class Notes:
         if unless_all and len(gone) == found:
             return
         with self._database.writing() as db:
-            db.executemany("DELETE FROM notes WHERE path = ?", ((path,) for path in gone))
+            for missing in map(path_of, gone):
+                drop_note(db, missing)
+                drop_left(db, missing)
 
     def _pages(self, root: Path, outcome: str) -> Iterator[bytes]:
         """Paths of that outcome, some at a time: there may be 100,000 of them."""
@@ -192,11 +203,7 @@ def kept_scores(verdict: Verdict) -> str:
 def drop_left(db: sqlite3.Connection, path: Path) -> None:
     """No longer list the photo at `path` as one not recognised; a row that a person has put right
     is kept, because that can be undone."""
-    db.execute(
-        "DELETE FROM entries WHERE path = ? AND state = 'left'"
-        " AND id NOT IN (SELECT corrects FROM corrections)",
-        (raw(path),),
-    )
+    db.execute(f"DELETE FROM entries WHERE {_LEFT}", (raw(path),))
 
 
 def _below(root: Path) -> tuple[bytes, bytes]:
