@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -12,7 +14,8 @@ import pytest
 
 from tests.books import Books, open_books
 from tests.helpers import names
-from trayapp import database, tags
+from trayapp import database, place, tags
+from trayapp.audit import audit
 from trayapp.correct import Correct, Rules
 from trayapp.corrections import Corrections
 from trayapp.database import Database
@@ -20,6 +23,7 @@ from trayapp.decide import decide
 from trayapp.files import sha256
 from trayapp.photo import BeartrayError, Entry, Photo, Verdict
 from trayapp.settings import Sort
+from trayapp.steps import Step
 
 LABELS = ("black", "grizzly", "teddy")
 JUNE = datetime(2024, 6, 1)  # noqa: DTZ001 (a camera knows no zone)
@@ -33,7 +37,7 @@ class Bench:
         database = books.journal._database
         self.corrections = Corrections(database)
         self.correct = Correct(
-            *(database, books.journal, books.filing, books.notes),
+            *(database, books.journal, books.filing),
             rules=lambda: Rules(self.sort, folder, LABELS),
             taken=lambda _: JUNE,
         )
@@ -229,6 +233,63 @@ def test_a_journal_of_the_first_version_learns_of_what_was_not_recognised(tmp_pa
             rows = db.execute("SELECT path, state, label, scores FROM entries ORDER BY id")
             assert rows.fetchall() == [(b"/a", "done", "teddy", None), (b"/a", "left", None, None)]
         new.close()
+
+
+def test_one_that_was_not_recognised_is_listed_under_its_new_name(bench: Bench) -> None:
+    photo = bench.photo()
+    bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))
+    listed = _left(bench)
+    photo.path.rename(bench.folder / "b.jpg")
+    assert bench.books.notes.noted(Photo.at(bench.folder / "b.jpg")) == "unsure"
+    assert _left(bench) == listed
+    assert bench.books.journal.entry(listed[0]).place == bench.folder / "b.jpg"
+    (bench.folder / "b.jpg").unlink()
+    bench.books.notes.forget_vanished(bench.folder, "unsure")
+    assert _left(bench) == []
+
+
+@pytest.mark.parametrize(("action", "label"), [("tag", "grizzly"), ("tag", None), ("copy", None)])
+def test_a_photo_that_could_not_be_put_right_is_not_taken_for_a_new_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, action: Any, label: str | None
+) -> None:
+    bench.sort, photo = Sort(action=action), bench.photo()
+    if label is None:
+        bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))
+        (id_,) = _left(bench)
+    else:
+        id_ = bench.file(photo, label).id
+    before, known = names(bench.folder), bench.books.notes.noted(photo)
+
+    def full(step: Step, arrived: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(step.target))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, "carry_out", full)
+        with pytest.raises(BeartrayError, match="stays in place"):
+            bench.correct(id_, "teddy")
+    assert names(bench.folder) == before
+    assert bench.books.notes.noted(photo) == known
+    assert bench.correct(id_, "teddy").state == "done", "there is room again"
+
+
+@pytest.mark.parametrize("action", ["move", "copy", "tag"])
+def test_the_journal_and_the_disk_agree_whatever_was_put_right(
+    bench: Bench, tmp_path: Path, action: Any
+) -> None:
+    def told() -> set[str]:
+        return {one.kind for one in audit(tmp_path / "books" / "journal.sqlite", lambda _: False)}
+
+    bench.sort = Sort(action=action)
+    bench.books.notes.leave(bench.photo("left.jpg"), Verdict(None, 0.4, {}, "unsure"))
+    (left,) = _left(bench)
+    filed = bench.file(bench.photo())
+    once = bench.correct(filed.id, "teddy")
+    again = bench.correct(once.id, None)
+    found = bench.correct(left, "black")
+    assert told() <= {"ok", "filed again"}
+    for entry in (found, again, once, filed):
+        bench.undo(entry)
+        assert told() <= {"ok", "filed again"}
 
 
 def _left(bench: Bench) -> list[int]:

@@ -29,6 +29,7 @@ from tests.test_verify import XMP
 from trayapp import database, disk, filing, journal, place, steps
 from trayapp.audit import audit
 from trayapp.carry import Carrier
+from trayapp.correct import Correct, Rules
 from trayapp.decide import decide
 from trayapp.photo import BeartrayError, Entry, Photo, Verdict
 from trayapp.settings import Sort
@@ -105,6 +106,7 @@ sorts = st.builds(
     destination=st.sampled_from(["", "there", "far away"]),
 )
 photos = st.integers(0, 999)
+said = st.sampled_from([*LABELS, "teddy", None])
 
 
 class Undoing(RuleBasedStateMachine):
@@ -199,6 +201,23 @@ class Undoing(RuleBasedStateMachine):
         entry = self.pick(self.ends(), number)
         self.with_books(lambda books: books.filing.undo(entry))
 
+    @precondition(lambda self: self.done())
+    @rule(number=photos, sort=sorts, label=said)
+    def put_right(self, number: int, sort: Sort, label: str | None) -> None:
+        entry = self.pick(self.ends(), number)
+        self.with_books(lambda books: self.correct(books, entry, sort, label))
+
+    @precondition(lambda self: self.done())
+    @rule(number=photos, sort=sorts, label=said, lines=st.integers(1, 400))
+    def die_while_putting_right(
+        self, number: int, sort: Sort, label: str | None, lines: int
+    ) -> None:
+        entry = self.pick(self.ends(), number)
+        die_after(
+            lines, lambda: self.with_books(lambda books: self.correct(books, entry, sort, label))
+        )
+        self.recover()
+
     # What has to be true
 
     @precondition(lambda self: self.done())
@@ -246,13 +265,26 @@ class Undoing(RuleBasedStateMachine):
         if not found:
             return
         photo = self.pick(found, number)
-        base = {"": str(self.inbox), "there": str(self.there), "far away": str(self.far)}
-        there = Sort(sort.action, base[sort.destination], sort.subfolder)
-        decided = decide(Photo.at(photo), Verdict(label, 0.98), there, self.inbox)
+        decided = decide(Photo.at(photo), Verdict(label, 0.98), self.real(sort), self.inbox)
         if decided is None:  # it lies where it belongs
             return
         try:
             books.filing.file(decided, None)
+        except BeartrayError as error:
+            assert str(error)
+
+    def real(self, sort: Sort) -> Sort:
+        base = {"": str(self.inbox), "there": str(self.there), "far away": str(self.far)}
+        return Sort(sort.action, base[sort.destination], sort.subfolder)
+
+    def correct(self, books: Books, entry: Entry, sort: Sort, label: str | None) -> None:
+        correct = Correct(
+            *(books.journal._database, books.journal, books.filing),
+            rules=lambda: Rules(self.real(sort), self.inbox, (*LABELS, "teddy")),
+            taken=lambda _: None,
+        )
+        try:
+            correct(entry.id, label)
         except BeartrayError as error:
             assert str(error)
 

@@ -20,13 +20,13 @@ from trayapp.watch import scan
 _CONTRADICTIONS = (
     ("PRAGMA foreign_key_check", "steps belong to no entry"),
     (
-        "SELECT id FROM entries WHERE NOT EXISTS (SELECT 1 FROM steps"
+        "SELECT id FROM entries WHERE state != 'left' AND NOT EXISTS (SELECT 1 FROM steps"
         " WHERE entry = entries.id AND phase = 'do' AND position = 0) LIMIT 1000",
         "entries have no steps",
     ),
     (
         "SELECT id FROM entries WHERE action NOT IN ('move', 'copy', 'tag')"
-        " OR state NOT IN ('begun', 'done', 'failed', 'undoing', 'undone') LIMIT 1000",
+        " OR state NOT IN ('begun', 'done', 'failed', 'undoing', 'undone', 'left') LIMIT 1000",
         "entries are of no known kind",
     ),
     (
