@@ -32,8 +32,6 @@ UNUSED = (
     "PIL._imagingft",
     # Nothing is sent anywhere, so nothing is encrypted; asyncio and urllib do without.
     *("ssl", "_ssl"),
-    # WebSockets, other loops and reloading: uvicorn takes what it finds.
-    *("uvloop", "httptools", "websockets", "wsproto", "watchfiles", "trio", "dotenv", "yaml"),
 )
 
 # Of what can only work on other systems, that which PyInstaller complains about here.

@@ -28,11 +28,11 @@ USED = frozenset(
 UNUSED = (
     # fastai needs spaCy for text only, and fetches data sets and weights with the others.
     *("spacy", "thinc", "blis", "srsly", "cymem", "preshed", "murmurhash", "weasel", "confection"),
-    *("catalogue", "wasabi", "cloudpathlib", "smart_open", "hf_xet", "fsspec", "click", "dotenv"),
+    *("catalogue", "wasabi", "cloudpathlib", "smart_open", "hf_xet", "fsspec", "dotenv"),
     *("huggingface_hub.cli", "huggingface_hub.inference", "huggingface_hub._sandbox"),
     *("huggingface_hub.serialization", "huggingface_hub.hf_file_system", "httpx", "httpcore"),
-    # Web servers, which fastprogress brings along.
-    *("uvicorn", "uvloop", "httptools", "watchfiles", "websockets", "bs4", "soupsieve"),
+    # What fastprogress brings along for web servers; the review page's does without.
+    *("uvloop", "httptools", "watchfiles", "websockets", "bs4", "soupsieve"),
     # Operators to find objects with, and torchvision's own readers of pictures.
     *("torchvision._C", "torchvision.image"),
     # Programs compiled from a network; that takes a compiler, which people have not.
