@@ -262,6 +262,12 @@ def test_start_at_login_is_a_tick() -> None:
     assert below(replace(QUIET, at_login=True), "Settings")[1].command == SetAtLogin(False)
 
 
+def test_what_a_person_said_a_photo_is_needs_no_percentage() -> None:
+    said = replace(entry(1, "a.jpg"), label="teddy", confidence=None)
+    (line,) = below(replace(QUIET, recent=(said,)), "Recent")
+    assert line.text == "a.jpg → teddy"
+
+
 def test_the_tooltip_counts_what_was_filed_today() -> None:
     busy = replace(
         QUIET, headline="Watching ~/P · 12 filed today", today=(("grizzly", 7), ("teddy", 5))

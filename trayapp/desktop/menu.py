@@ -201,7 +201,8 @@ def _filed(entry: Entry) -> str:
     name = readable_name(entry.path.name)
     if entry.label is None:
         return f"{name} → unsure"
-    return f"{name} → {readable_name(entry.label, 30)}, {percent(entry.confidence)}"
+    sure = "" if entry.confidence is None else f", {percent(entry.confidence)}"  # a person said so
+    return f"{name} → {readable_name(entry.label, 30)}{sure}"
 
 
 def _undo_row(undoable: Entry | None) -> Row:
