@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import random
+import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.engine.conftest import BEARS
@@ -68,6 +70,31 @@ def test_a_crash_while_looking_is_an_answer_too(tmp_path: Path) -> None:
     with Pool(tmp_path, start_worker=Starter(_dies)) as pool:
         shown = pool.view(tmp_path / "a.jpg", 64).result(LIMIT)
     assert shown == Shown(b"", "a.jpg: the decoder crashed on it")
+
+
+def test_what_an_engine_says_of_a_picture_is_checked(tmp_path: Path) -> None:
+    with Pool(tmp_path, start_worker=Starter(_shows)) as pool:
+        verdict = pool.submit(tmp_path / "a.jpg").result(LIMIT)
+        assert verdict.error == "a.jpg: the decoder crashed on it", "a picture is no verdict"
+        shown = pool.view(tmp_path / "a.jpg", 64).result(LIMIT)
+    assert shown == Shown(b"", "a.jpg�[2J")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="engines are confined on Linux only")
+def test_an_engine_that_may_not_write_still_shows(tmp_path: Path) -> None:
+    photo = picture(tmp_path / "a.jpg", (800, 600))
+    with Pool(BEARS) as pool:
+        assert look(pool.view(photo, 240).result(LIMIT)).size == (240, 180)
+        (pid,) = pool.pids
+        assert "Seccomp:\t2" in Path(f"/proc/{pid}/status").read_text()
+    assert list(tmp_path.iterdir()) == [photo]
+
+
+def _shows(connection: object, options: object) -> None:
+    send(connection, Ready(("x",)))  # type: ignore[arg-type]
+    while True:
+        hear_parent(connection)  # type: ignore[arg-type]
+        send(connection, Shown(b"", "a.jpg\x1b[2J"))  # type: ignore[arg-type]
 
 
 def _dies(connection: object, options: object) -> None:

@@ -29,7 +29,7 @@ from trayapp.engine.card import parse
 from trayapp.engine.package import ModelPackage
 from trayapp.engine.pickles import check_pickle
 from trayapp.engine.pool import Pool
-from trayapp.engine.wire import Answer, Broken, Ready, hear_engine
+from trayapp.engine.wire import Answer, Broken, Ready, Shown, hear_engine
 from trayapp.engine.worker import MEMORY_LIMIT_BYTES, PHOTO_LIMIT_SECONDS
 from trayapp.photo import BeartrayError, Photo, Verdict
 from trayapp.settings import SettingsError
@@ -325,6 +325,8 @@ _MESSAGES = (
     Ready(("a", "b")),
     Broken("the model is broken"),
     Answer(None, None, {}, "unreadable", "photo.jpg is cut short", None, None),
+    Shown(b"\xff\xd8\xff"),
+    Shown(b"", "photo.jpg is cut short"),
 )
 _ENCODED = [msgspec.msgpack.encode(message) for message in _MESSAGES]
 
