@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -290,6 +291,31 @@ def test_the_journal_and_the_disk_agree_whatever_was_put_right(
     for entry in (found, again, once, filed):
         bench.undo(entry)
         assert told() <= {"ok", "filed again"}
+
+
+def test_what_is_being_put_right_is_not_taken_for_left_half_done(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page works on threads of its own, beside the one that files and recovers."""
+    filed, carry_out = bench.file(bench.photo()), place.carry_out
+    settled: list[Entry] = []
+
+    def recover() -> None:
+        settled.extend(bench.books.filing.recover())
+
+    def slowly(step: Step, arrived: place.Arrived) -> None:
+        other = threading.Thread(target=recover)
+        other.start()
+        other.join()
+        carry_out(step, arrived)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, "carry_out", slowly)
+        right = bench.correct(filed.id, "teddy")
+        bench.undo(right)
+    assert settled == []
+    assert names(bench.folder) == {"grizzly/a.jpg"}
+    assert bench.books.filing.recover() == []
 
 
 def _left(bench: Bench) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from trayapp import disk, place
@@ -65,6 +66,14 @@ class Filing:
         """Take `entry` back. Raises `UndoError`, which says why not."""
         if entry.state != "done":
             raise UndoError(f"{entry.path.name}: {_why_not(entry)}")
+        if not self._recovery.claim(entry):
+            raise UndoError(f"{entry.path.name}: {_why_not(replace(entry, state='undoing'))}")
+        try:
+            return self._undo(entry, *self._back(entry))
+        finally:
+            self._recovery.leave(entry)
+
+    def _back(self, entry: Entry) -> tuple[Sequence[Step], Photo]:
         try:
             steps = tuple(
                 prepare(step) for step in undo_steps(entry, self._journal.steps(entry, "do"))
@@ -73,11 +82,7 @@ class Filing:
             _make_old_folder(entry)
         except (OSError, BeartrayError) as error:
             raise UndoError(f"{entry.path.name} stays filed: {words(error)}") from None
-        self._recovery.at_work.add(entry.id)
-        try:
-            return self._undo(entry, steps, photo)
-        finally:
-            self._recovery.at_work.discard(entry.id)
+        return steps, photo
 
     def _undo(self, entry: Entry, steps: Sequence[Step], photo: Photo) -> Entry:
         self._journal.begin_undo(entry, steps, photo)
@@ -113,22 +118,27 @@ class Filing:
         """
         try:
             entry = self._owner_of(sidecar)
-            if entry is None:
+            if entry is None or not self._recovery.claim(entry):
                 return None
-            step = prepare(follow_step(entry, sidecar))
-            position = self._journal.reopen(entry, step)
             try:
-                self._carrier.carry_out_one(entry, "do", position, step)
-            except disk.UncertainError:
-                raise  # the row stays open for recovery
-            except (OSError, BeartrayError):  # the photo is where it was filed without it, too
-                self._journal.withdraw(entry, position)
-                self._journal.finish(entry, _lies_at(entry.destination, entry))
-                raise
-            self._journal.finish(entry, _lies_at(entry.destination, entry))
+                self._follow(entry, prepare(follow_step(entry, sidecar)))
+            finally:
+                self._recovery.leave(entry)
         except OSError as error:
             raise PlaceError(f"{sidecar.name} stays in place: {explain(error)}") from None
         return entry
+
+    def _follow(self, entry: Entry, step: Step) -> None:
+        position = self._journal.reopen(entry, step)
+        try:
+            self._carrier.carry_out_one(entry, "do", position, step)
+        except disk.UncertainError:
+            raise  # the row stays open for recovery
+        except (OSError, BeartrayError):  # the photo is where it was filed without it, too
+            self._journal.withdraw(entry, position)
+            self._journal.finish(entry, _lies_at(entry.destination, entry))
+            raise
+        self._journal.finish(entry, _lies_at(entry.destination, entry))
 
     def recover(self) -> list[Entry]:
         """Complete or roll back what ended processes left half-done; returns those rows."""
@@ -144,29 +154,40 @@ class Filing:
         return None
 
     def _file(self, plan: Plan, batch: int | None, offers: Iterable[tuple[Step, ...]]) -> Entry:
-        entry = None
-        for offer in offers:
-            steps = tuple(prepare(step) for step in offer)
-            if entry is None:
-                entry = self._journal.begin(plan, steps, batch)
-            else:
-                entry = self._journal.redirect(entry, steps, plan.photo)
-            try:
-                self._carrier.make_folder(plan)
-                self._carrier.carry_out(entry, "do", steps)
-            except FileExistsError:
-                continue  # somebody took the name this moment
-            except HalfDoneError:
-                raise
-            except BaseException as error:
-                removed = self._carrier.remove_made_folders(entry.destination.parent)
-                self._journal.fail(entry, words(error), removed)
-                raise
-            self._journal.finish(entry, _lies_at(steps[0].target, entry))
-            return self._journal.entry(entry.id)
-        if entry is not None:
-            self._journal.fail(entry, "no free name")
+        entry: Entry | None = None
+        try:
+            for offer in offers:
+                steps = tuple(prepare(step) for step in offer)
+                if entry is None:
+                    entry = self._recovery.begin(
+                        lambda steps=steps: self._journal.begin(plan, steps, batch)  # type: ignore[misc]
+                    )
+                else:
+                    entry = self._journal.redirect(entry, steps, plan.photo)
+                if self._carry_out(plan, entry, steps):
+                    return self._journal.entry(entry.id)
+            if entry is not None:
+                self._journal.fail(entry, "no free name")
+        finally:
+            if entry is not None:
+                self._recovery.leave(entry)
         raise PlaceError(f"{plan.photo.path.name} stays in place: no free name in {plan.folder}")
+
+    def _carry_out(self, plan: Plan, entry: Entry, steps: Sequence[Step]) -> bool:
+        """False where somebody took the name this moment."""
+        try:
+            self._carrier.make_folder(plan)
+            self._carrier.carry_out(entry, "do", steps)
+        except FileExistsError:
+            return False
+        except HalfDoneError:
+            raise
+        except BaseException as error:
+            removed = self._carrier.remove_made_folders(entry.destination.parent)
+            self._journal.fail(entry, words(error), removed)
+            raise
+        self._journal.finish(entry, _lies_at(steps[0].target, entry))
+        return True
 
 
 def _lies_at(path: Path, entry: Entry) -> Photo | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,12 +27,32 @@ class Recovery:
     """`is_gone` tells whether a row's owner has ended.
 
     Rows of this process that nobody is at work on are settled, too: those whose end could not be
-    written down, or that could neither be completed nor taken back.
+    written down, or that could neither be completed nor taken back. May be used by any thread;
+    at one row there is one at a time.
     """
 
     def __init__(self, journal: Journal, is_gone: Callable[[str], bool]) -> None:
         self._journal, self._is_gone, self._carrier = journal, is_gone, Carrier(journal)
-        self.at_work: set[int] = set()  # entries that a thread of this process is taking back
+        self._lock = threading.Lock()
+        self._at_work: set[int] = set()  # entries that a thread of this process is at
+
+    def begin(self, begin: Callable[[], Entry]) -> Entry:
+        """Begin a row that nobody else touches until it is left."""
+        with self._lock:
+            entry = begin()
+            self._at_work.add(entry.id)
+        return entry
+
+    def claim(self, entry: Entry) -> bool:
+        """Whether nobody else is at that row; then nobody else touches it until it is left."""
+        with self._lock:
+            is_free = entry.id not in self._at_work
+            self._at_work.add(entry.id)
+        return is_free
+
+    def leave(self, entry: Entry) -> None:
+        with self._lock:
+            self._at_work.discard(entry.id)
 
     def recover(self) -> list[Entry]:
         """Complete or roll back what ended processes left half-done; returns those rows.
@@ -40,10 +61,9 @@ class Recovery:
         """
         settled = []
         for entry, owner in self._journal.unfinished():
-            if self._is_at_work(entry, owner):
-                continue
             try:
-                self._settle(entry)
+                if not self._settle_unless_at_work(entry, owner):
+                    continue
             except (OSError, BeartrayError) as error:
                 logger.warning("entry %s waits: %s", entry.id, words(error))
                 continue
@@ -57,16 +77,23 @@ class Recovery:
         Raises `PlaceError` while another process is at work on it, and what stands in the way.
         """
         for entry, owner in self._journal.unfinished():
-            if path in (entry.path, entry.destination):
-                if self._is_at_work(entry, owner):
-                    raise PlaceError(f"{path.name} stays in place: it is being filed just now")
-                self._settle(entry)
+            is_it = path in (entry.path, entry.destination)
+            if is_it and not self._settle_unless_at_work(entry, owner):
+                raise PlaceError(f"{path.name} stays in place: it is being filed just now")
 
-    def _is_at_work(self, entry: Entry, owner: str) -> bool:
-        """Whether somebody works on a row: another process, or another thread of this one."""
-        if owner == self._journal.owner:
-            return entry.id in self.at_work
-        return not self._is_gone(owner)
+    def _settle_unless_at_work(self, entry: Entry, owner: str) -> bool:
+        """False where somebody works on the row: another process, or another thread of this."""
+        if owner != self._journal.owner and not self._is_gone(owner):
+            return False
+        if not self.claim(entry):
+            return False
+        try:
+            now = self._journal.entry(entry.id)
+            if now.state in ("begun", "undoing"):  # else it was settled this moment
+                self._settle(now)
+        finally:
+            self.leave(entry)
+        return True
 
     def _settle(self, entry: Entry) -> None:
         phase: Phase = "do" if entry.state == "begun" else "undo"
