@@ -159,6 +159,8 @@ class Undoing(RuleBasedStateMachine):
             return
         if entry.path.exists() or not sidecar.parent.is_relative_to(self.inbox):
             return
+        if any(entry.path == other.destination for other in self.done()):
+            return  # nobody brings one to where the photo lay only on its way
         if sidecar.parent.is_dir() and not self.is_taken_at_the_other_end(entry, ending):
             self.write(sidecar, 0o644, False)
             self.with_books(lambda books: self.follow(books, sidecar))
