@@ -50,6 +50,10 @@ _UNUSED_MODULES = re.compile(
       pygments\.(filters|formatters|lexers|styles)\.(?!_mapping$).*
     # pydantic as it was years ago, and for those who write programs
     | pydantic\.(mypy|v1)(\..*)?
+    # uvicorn's ways to serve with packages that we have not; anyio for another loop than asyncio's
+    | uvicorn\.(workers|loops\.uvloop)
+    | uvicorn\.protocols\.(http\.(httptools|zttp)\w*|websockets\.\w+_impl)
+    | anyio\._backends\._trio
     """,
     re.VERBOSE,
 )
