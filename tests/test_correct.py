@@ -318,6 +318,27 @@ def test_what_is_being_put_right_is_not_taken_for_left_half_done(
     assert bench.books.filing.recover() == []
 
 
+@pytest.mark.parametrize("action", ["move", "copy", "tag"])
+def test_taken_back_it_is_as_known_as_before(bench: Bench, action: Any) -> None:
+    """The tray counts it among those not recognised again, and the page shows it until it goes."""
+    bench.sort, photo = Sort(action), bench.photo()
+    bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))
+    (id_,) = _left(bench)
+    bench.undo(bench.correct(id_, "teddy"))
+    assert bench.books.notes.count_unsure(bench.folder) == 1
+    photo.path.rename(bench.folder / "b.jpg")
+    assert bench.books.notes.noted(Photo.at(bench.folder / "b.jpg")) == "unsure"
+    assert bench.books.journal.entry(id_).place == bench.folder / "b.jpg"
+    bench.books.notes.forget(bench.folder / "b.jpg")
+    assert _left(bench) == []
+
+
+def test_of_a_filed_one_the_correction_alone_is_forgotten(bench: Bench) -> None:
+    filed = bench.file(bench.photo())
+    bench.undo(bench.correct(filed.id, "teddy"))
+    assert bench.books.notes.noted(Photo.at(filed.destination)) == "filed"
+
+
 def _left(bench: Bench) -> list[int]:
     with bench.books.journal._database.reading() as db:
         rows = db.execute("SELECT id FROM entries WHERE state = 'left'").fetchall()

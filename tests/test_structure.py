@@ -14,7 +14,7 @@ STAGES = {"watch", "settle", "decide", "place", "journal", "tell"}
 PARTS_OF = {  # what a stage is made of, besides photo and settings
     "corrections": {"database"},
     "journal": {"corrections", "database", "notes", "rows", "steps"},
-    "notes": {"database"},
+    "notes": {"corrections", "database"},
     "place": {"disk", "steps", "tags"},
     "rows": {"database", "notes", "steps"},
     "steps": {"disk", "tags"},

@@ -18,6 +18,11 @@ WHERE e.state = 'done' AND NOT EXISTS (
     WHERE later.corrects = c.entry AND l.state = 'done')
 """
 
+_BY = """FROM corrections c CROSS JOIN entries n ON n.id = c.entry
+    WHERE c.corrects = {} AND n.state IN ('begun', 'done', 'undoing')"""
+# Of entries: not those that somebody has put right since; of these only the last one counts.
+CURRENT = f"NOT EXISTS (SELECT 1 {_BY.format('entries.id')})"
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -64,6 +69,12 @@ def corrected_by(db: sqlite3.Connection, entry: int) -> tuple[str | None, str | 
         "SELECT was, label FROM corrections WHERE entry = ?", (entry,)
     ).fetchone()
     return found
+
+
+def put_right_by(db: sqlite3.Connection, entry: int) -> int | None:
+    """The entry that puts this one right now, if any."""
+    row = db.execute(f"SELECT c.entry {_BY.format('?')}", (entry,)).fetchone()
+    return None if row is None else int(row[0])
 
 
 def write_correction(

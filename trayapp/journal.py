@@ -9,9 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from trayapp import rows
-from trayapp.corrections import corrected_by, write_correction
+from trayapp.corrections import put_right_by, write_correction
 from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
-from trayapp.notes import Outcome, drop_left, drop_note, kept_scores, write_note
+from trayapp.notes import (
+    drop_left,
+    drop_note,
+    kept_scores,
+    outcome_before,
+    outcome_of,
+    set_outcome,
+    write_note,
+)
 from trayapp.photo import Entry, Photo, Plan
 from trayapp.rows import Phase
 from trayapp.steps import Step
@@ -138,7 +146,7 @@ class Journal:
             rows.set_state(db, entry, "done", None)
             rows.drop_temporaries(db, entry, "do")
             if arrived is not None and entry.action != "tag":
-                write_note(db, arrived, _outcome(db, entry), self._now())
+                write_note(db, arrived, outcome_of(db, entry), self._now())
             if entry.action == "move":
                 drop_note(db, entry.path)
 
@@ -146,12 +154,12 @@ class Journal:
         """Nothing came of it: all is as it was before; made folders were `removed` again."""
         with self._database.writing() as db:
             rows.set_state(db, entry, "failed", error)
-            corrected = corrected_by(db, entry.id)
+            before = outcome_before(db, entry)
             for place in map(path_of, rows.places(entry)):
-                if corrected is None or place != entry.path:
+                if before is None or place != entry.path:
                     drop_note(db, place)
-                else:  # it is as known as it was before somebody put it right
-                    _set_outcome(db, place, "unsure" if corrected[0] is None else "filed")
+                else:
+                    set_outcome(db, place, before)
             rows.forget_made_folders(db, removed)
 
     def begin_undo(self, entry: Entry, steps: Sequence[Step], photo: Photo) -> None:
@@ -162,7 +170,7 @@ class Journal:
                 (self.owner, entry.id),
             )
             rows.write_steps(db, entry.id, "undo", steps)
-            write_note(db, replace(photo, path=entry.path), "undone", self._now())
+            self._note_back(db, entry, replace(photo, path=entry.path))
 
     def end_undo(self, entry: Entry, back: Photo | None, removed: Iterable[bytes] = ()) -> None:
         """It was taken back; `back` is the photo as it lies at its old place, and made folders
@@ -172,7 +180,7 @@ class Journal:
             rows.drop_temporaries(db, entry, "undo")
             drop_note(db, entry.destination)
             if back is not None:
-                write_note(db, back, "undone", self._now())
+                self._note_back(db, entry, back)
             rows.forget_made_folders(db, removed)
 
     def fail_undo(self, entry: Entry, error: str) -> None:
@@ -182,7 +190,7 @@ class Journal:
             if entry.action == "move":
                 drop_note(db, entry.path)
             else:
-                _set_outcome(db, entry.path, _outcome(db, entry))
+                set_outcome(db, entry.path, outcome_of(db, entry))
 
     def entry(self, id_: int) -> Entry:
         """Raises `JournalError` when there is no such row."""
@@ -265,6 +273,12 @@ class Journal:
                 rows.step(row) for row in db.execute(rows.STEPS, (entry.id, phase)).fetchall()
             )
 
+    def put_right_by(self, entry: Entry) -> Entry | None:
+        """The entry that says now what a person has made of this one, if anything."""
+        with self._database.reading() as db:
+            later = put_right_by(db, entry.id)
+            return None if later is None else rows.entry(db, later)
+
     def _entries(self, where: str, *values: object) -> list[Entry]:
         with self._database.reading() as db:
             found = db.execute(f"{rows.ENTRY} FROM entries {where}", values).fetchall()
@@ -274,17 +288,11 @@ class Journal:
         with self._database.reading() as db:
             return [id_ for (id_,) in db.execute(query, (value,)).fetchall()]
 
+    def _note_back(self, db: sqlite3.Connection, entry: Entry, photo: Photo) -> None:
+        """What is known of a photo that lies where it lay before `entry`."""
+        write_note(db, photo, outcome_before(db, entry) or "undone", self._now())
+
     def _note_places(self, db: sqlite3.Connection, entry: Entry, photo: Photo) -> None:
         """Whoever looks at these places from now on knows that the photo there is dealt with."""
         for place in rows.places(entry):
-            write_note(db, replace(photo, path=path_of(place)), _outcome(db, entry), self._now())
-
-
-def _outcome(db: sqlite3.Connection, entry: Entry) -> Outcome:
-    """Of a photo that is filed; one of which a person says none of these is not recognised."""
-    none = entry.label is None and corrected_by(db, entry.id) is not None
-    return "unsure" if none else "filed"
-
-
-def _set_outcome(db: sqlite3.Connection, path: Path, outcome: Outcome) -> None:
-    db.execute("UPDATE notes SET outcome = ? WHERE path = ?", (outcome, raw(path)))
+            write_note(db, replace(photo, path=path_of(place)), outcome_of(db, entry), self._now())

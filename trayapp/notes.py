@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, cast
 
+from trayapp.corrections import CURRENT, corrected_by
 from trayapp.database import Database, path_of, raw
-from trayapp.photo import Photo, Verdict
+from trayapp.photo import Entry, Photo, Verdict
 
 Outcome = Literal["existing", "filed", "unsure", "unreadable", "undone"]
 PAGE = 1000
 LEFT_ALONE = ("existing", "undone")
 MOST_SCORES = 20
 _BELOW = "FROM notes WHERE outcome = {} AND path >= ? AND path < ?"
-_LEFT = "path = ? AND state = 'left' AND id NOT IN (SELECT corrects FROM corrections)"
+_LEFT = f"path = ? AND state = 'left' AND {CURRENT}"
 _EXISTING, _UNSURE = _BELOW.format("'existing'"), _BELOW.format("'unsure'")
 
 
@@ -190,6 +191,24 @@ def write_note(db: sqlite3.Connection, photo: Photo, outcome: Outcome, now: floa
     )
 
 
+def outcome_of(db: sqlite3.Connection, entry: Entry) -> Outcome:
+    """Of a photo that is filed; one of which a person says none of these is not recognised."""
+    none = entry.label is None and corrected_by(db, entry.id) is not None
+    return "unsure" if none else "filed"
+
+
+def outcome_before(db: sqlite3.Connection, entry: Entry) -> Outcome | None:
+    """What was known of a photo before somebody put it right; None where nobody did."""
+    corrected = corrected_by(db, entry.id)
+    if corrected is None:
+        return None
+    return "unsure" if corrected[0] is None else "filed"
+
+
+def set_outcome(db: sqlite3.Connection, path: Path, outcome: Outcome) -> None:
+    db.execute("UPDATE notes SET outcome = ? WHERE path = ?", (outcome, raw(path)))
+
+
 def drop_note(db: sqlite3.Connection, path: Path) -> None:
     db.execute("DELETE FROM notes WHERE path = ?", (raw(path),))
 
@@ -202,7 +221,7 @@ def kept_scores(verdict: Verdict) -> str:
 
 def drop_left(db: sqlite3.Connection, path: Path) -> None:
     """No longer list the photo at `path` as one not recognised; a row that a person has put right
-    is kept, because that can be undone."""
+    is kept as long as that can be undone."""
     db.execute(f"DELETE FROM entries WHERE {_LEFT}", (raw(path),))
 
 

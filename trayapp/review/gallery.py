@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from trayapp.corrections import Corrections
+from trayapp.corrections import CURRENT, Corrections, put_right_by
 from trayapp.database import Database, path_of, raw
 from trayapp.journal import Journal
 from trayapp.photo import BeartrayError, Entry
@@ -23,9 +23,6 @@ Show = Literal["all", "none", "unsure", "corrected"]
 # Spelt as in the indexes, which SQLite only then uses.
 LISTED = "state IN ('done', 'left')"
 _DOUBTED = "label IS NOT NULL AND confidence < 0.9"
-# Not those that somebody has put right since: of these only the last one counts.
-CURRENT = """NOT EXISTS (SELECT 1 FROM corrections c CROSS JOIN entries n ON n.id = c.entry
-    WHERE c.corrects = entries.id AND n.state IN ('begun', 'done', 'undoing'))"""
 
 
 class NoSuchPhotoError(BeartrayError):
@@ -147,18 +144,18 @@ class Gallery:
 
     def newer(self, id_: int) -> int | None:
         """The entry that puts this one right now, if any."""
+        with self._database.reading() as db:
+            return put_right_by(db, id_)
+
+    def older(self, id_: int) -> int | None:
+        """The entry that this one puts right, if any that is still known."""
         query = (
-            "SELECT c.entry FROM corrections c CROSS JOIN entries n ON n.id = c.entry"
-            " WHERE c.corrects = ? AND n.state IN ('begun', 'done', 'undoing')"
+            "SELECT e.id FROM corrections c CROSS JOIN entries e ON e.id = c.corrects"
+            " WHERE c.entry = ?"
         )
         with self._database.reading() as db:
             row = db.execute(query, (id_,)).fetchone()
         return None if row is None else int(row[0])
-
-    def older(self, id_: int) -> int | None:
-        """The entry that this one puts right, if any."""
-        found = self._corrections.of(id_)
-        return None if found is None else found.entry
 
     def labels(self) -> list[str]:
         """Every label that the journal knows, in alphabetical order."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from trayapp.corrections import Corrections
+from trayapp.corrections import CURRENT, Corrections
 from trayapp.database import Database
-from trayapp.review.gallery import CURRENT, LISTED
+from trayapp.review.gallery import LISTED
 from trayapp.review.plots import Plot, histogram, stacks
 
 PERIODS = {"month": "30 days", "year": "12 months"}
