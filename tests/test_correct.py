@@ -318,6 +318,51 @@ def test_what_is_being_put_right_is_not_taken_for_left_half_done(
     assert bench.books.filing.recover() == []
 
 
+@pytest.mark.parametrize(
+    ("sort", "label"),
+    [
+        *[(Sort(), "teddy"), (Sort("copy"), "teddy"), (Sort(subfolder="{year}"), "teddy")],
+        *[(Sort("tag"), "teddy"), (Sort("tag"), None)],
+    ],
+)
+def test_what_was_put_right_is_taken_back_before_its_filing(
+    bench: Bench, sort: Sort, label: str | None
+) -> None:
+    bench.sort = sort
+    filed = bench.file(bench.photo())
+    right = bench.correct(filed.id, label)
+    before = names(bench.folder)
+    with pytest.raises(BeartrayError, match=rf"put right since; .* \(entry {right.id}\)"):
+        bench.undo(filed)
+    assert names(bench.folder) == before and bench.said() == [("grizzly", label)]
+    bench.undo(right)
+    bench.undo(filed)
+    assert names(bench.folder) == {"a.jpg"}
+
+
+def test_put_right_to_where_it_was_first_it_is_still_taken_back_in_order(bench: Bench) -> None:
+    """The simulator found that the filing was taken back, and the corrections were not."""
+    filed = bench.file(bench.photo())
+    none = bench.correct(filed.id, None)
+    again = bench.correct(none.id, "grizzly")
+    assert names(bench.folder) == {"grizzly/a.jpg"}
+    with pytest.raises(BeartrayError, match="put right since"):
+        bench.undo(filed)
+    for entry in (again, none, filed):
+        bench.undo(entry)
+    assert names(bench.folder) == {"a.jpg"}
+
+
+def test_an_old_page_does_not_put_a_photo_right_twice(bench: Bench) -> None:
+    bench.sort, photo = Sort("copy"), bench.photo()
+    bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))
+    (id_,) = _left(bench)
+    bench.correct(id_, "teddy")
+    with pytest.raises(BeartrayError, match="was put right already; reload the page"):
+        bench.correct(id_, "black")
+    assert names(bench.folder) == {"a.jpg", "teddy/a.jpg"}
+
+
 @pytest.mark.parametrize("action", ["move", "copy", "tag"])
 def test_taken_back_it_is_as_known_as_before(bench: Bench, action: Any) -> None:
     """The tray counts it among those not recognised again, and the page shows it until it goes."""

@@ -61,6 +61,8 @@ class Correct:
         name = entry.path.name
         if entry.state not in ("done", "left"):
             raise CorrectionError(f"{name} is not where it was filed any more; nothing was done")
+        if self._journal.put_right_by(entry) is not None:
+            raise CorrectionError(f"{name} was put right already; reload the page to see how")
         if label is not None and label not in rules.labels:
             raise CorrectionError(f"the model has no label {label!r}; use one that it knows")
         if entry.label == label:

@@ -66,6 +66,10 @@ class Filing:
         """Take `entry` back. Raises `UndoError`, which says why not."""
         if entry.state != "done":
             raise UndoError(f"{entry.path.name}: {_why_not(entry)}")
+        if (later := self._journal.put_right_by(entry)) is not None:
+            raise UndoError(
+                f"{entry.path.name} was put right since; take that back first (entry {later.id})"
+            )
         if not self._recovery.claim(entry):
             raise UndoError(f"{entry.path.name}: {_why_not(replace(entry, state='undoing'))}")
         try:
