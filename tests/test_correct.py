@@ -384,6 +384,24 @@ def test_of_a_filed_one_the_correction_alone_is_forgotten(bench: Bench) -> None:
     assert bench.books.notes.noted(Photo.at(filed.destination)) == "filed"
 
 
+@pytest.mark.parametrize("sort", [Sort(), Sort(subfolder="{year}")])
+def test_a_late_sidecar_finds_the_photo_where_it_was_put_right(bench: Bench, sort: Sort) -> None:
+    bench.sort = sort
+    filed = bench.file(bench.photo())
+    once = bench.correct(filed.id, "teddy")
+    again = bench.correct(once.id, "black")
+    sidecar = bench.folder / "a.xmp"
+    sidecar.write_text("late")
+    bench.books.filing.follow(sidecar)
+    photo = bench.books.journal.entry(again.id).place
+    assert names(bench.folder) == {
+        name.relative_to(bench.folder).as_posix() for name in (photo, photo.with_suffix(".xmp"))
+    }
+    for entry in (again, once, filed):
+        bench.undo(entry)
+    assert names(bench.folder) == {"a.jpg", "a.xmp"}
+
+
 def _left(bench: Bench) -> list[int]:
     with bench.books.journal._database.reading() as db:
         rows = db.execute("SELECT id FROM entries WHERE state = 'left'").fetchall()

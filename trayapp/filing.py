@@ -121,11 +121,12 @@ class Filing:
         None where it belongs to no photo that was filed. Raises `PlaceError` with the reason.
         """
         try:
-            entry = self._owner_of(sidecar)
-            if entry is None or not self._recovery.claim(entry):
+            owner = self._owner_of(sidecar)
+            entry = owner and self._newest_move(owner)
+            if owner is None or entry is None or not self._recovery.claim(entry):
                 return None
             try:
-                self._follow(entry, prepare(follow_step(entry, sidecar)))
+                self._follow(entry, prepare(follow_step(owner, sidecar, entry.destination)))
             finally:
                 self._recovery.leave(entry)
         except OSError as error:
@@ -156,6 +157,14 @@ class Filing:
             if sidecar.name in names and entry.action != "tag" and not entry.path.exists():
                 return entry
         return None
+
+    def _newest_move(self, entry: Entry) -> Entry:
+        """The entry that brought the photo to where it lies: `entry`, or what put it right."""
+        found, later = entry, self._journal.put_right_by(entry)
+        while later is not None:
+            found = found if later.action == "tag" else later
+            later = self._journal.put_right_by(later)
+        return found
 
     def _file(self, plan: Plan, batch: int | None, offers: Iterable[tuple[Step, ...]]) -> Entry:
         entry: Entry | None = None

@@ -125,11 +125,11 @@ def _others_that_went_along(
             yield step.target, step.source, photo
 
 
-def follow_step(entry: Entry, sidecar: Path) -> Step:
-    """The step that takes a sidecar that came late to where its photo was filed."""
-    name = _companion_name(sidecar.name, entry.path, entry.destination.name)
+def follow_step(entry: Entry, sidecar: Path, photo: Path) -> Step:
+    """The step that takes a sidecar that came late to the `photo` that was filed by `entry`."""
+    name = _companion_name(sidecar.name, entry.path, photo.name)
     kind: Kind = "move" if entry.action == "move" else "copy"
-    return Step(kind, sidecar, entry.destination.with_name(name), Photo.at(sidecar))
+    return Step(kind, sidecar, photo.with_name(name), Photo.at(sidecar))
 
 
 def inverse(steps: Sequence[Step]) -> tuple[Step, ...]:
