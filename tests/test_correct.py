@@ -353,6 +353,18 @@ def test_put_right_to_where_it_was_first_it_is_still_taken_back_in_order(bench: 
     assert names(bench.folder) == {"a.jpg"}
 
 
+@pytest.mark.parametrize("subfolder", ["{label}", "{label}/{year}"])
+def test_back_and_forth_and_all_the_way_back(bench: Bench, subfolder: str) -> None:
+    """The simulator found that undo removed a folder, empty, to which the next undo had to go."""
+    bench.sort = Sort(subfolder=subfolder)
+    done = [bench.file(bench.photo())]
+    for label in ("teddy", "grizzly", "teddy", "black"):
+        done.append(bench.correct(done[-1].id, label))
+    for entry in reversed(done):
+        bench.undo(entry)
+    assert [path.name for path in bench.folder.rglob("*")] == ["a.jpg"]
+
+
 def test_an_old_page_does_not_put_a_photo_right_twice(bench: Bench) -> None:
     bench.sort, photo = Sort("copy"), bench.photo()
     bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))

@@ -12,6 +12,7 @@ from trayapp import rows
 from trayapp.corrections import put_right_by, write_correction
 from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
 from trayapp.notes import (
+    below,
     drop_left,
     drop_note,
     kept_scores,
@@ -131,10 +132,13 @@ class Journal:
                 db.execute("INSERT OR IGNORE INTO made_folders VALUES (?)", (folder,))
 
     def made_folder(self, folder: bytes) -> bool:
-        """Whether Beartray made this folder."""
-        query = "SELECT 1 FROM made_folders WHERE path = ?"
+        """Whether Beartray made this folder, and nothing could be taken back to it."""
+        query = (
+            "SELECT 1 FROM made_folders WHERE path = ? AND NOT EXISTS"
+            " (SELECT 1 FROM entries WHERE +state = 'done' AND path >= ? AND path < ?)"
+        )
         with self._database.reading() as db:
-            return db.execute(query, (folder,)).fetchone() is not None
+            return db.execute(query, (folder, *below(path_of(folder)))).fetchone() is not None
 
     def finish(self, entry: Entry, arrived: Photo | None) -> None:
         """The photo has reached its place; `arrived` is the file as it lies there.

@@ -132,9 +132,9 @@ class Notes:
 
     def _pages(self, root: Path, outcome: str) -> Iterator[bytes]:
         """Paths of that outcome, some at a time: there may be 100,000 of them."""
-        below = _EXISTING if outcome == "existing" else _UNSURE
-        query = f"SELECT path {below} ORDER BY path LIMIT {PAGE}"
-        low, high = _below(root)
+        where = _EXISTING if outcome == "existing" else _UNSURE
+        query = f"SELECT path {where} ORDER BY path LIMIT {PAGE}"
+        low, high = below(root)
         while True:
             with self._database.reading() as db:
                 page = [path for (path,) in db.execute(query, (low, high)).fetchall()]
@@ -146,27 +146,27 @@ class Notes:
     def forget_existing(self, root: Path) -> None:
         """The photos that were left alone in `root` (and below) are as new."""
         with self._database.writing() as db:
-            db.execute(f"DELETE {_EXISTING}", _below(root))
+            db.execute(f"DELETE {_EXISTING}", below(root))
 
     def existing(self, root: Path) -> list[Path]:
         """Photos that were in `root` (and below) when it was chosen, still left alone."""
         with self._database.reading() as db:
-            rows = db.execute(f"SELECT path {_EXISTING}", _below(root)).fetchall()
+            rows = db.execute(f"SELECT path {_EXISTING}", below(root)).fetchall()
         return [path_of(path) for (path,) in rows]
 
     def count_existing(self, root: Path) -> int:
         with self._database.reading() as db:
-            return int(db.execute(f"SELECT count(*) {_EXISTING}", _below(root)).fetchone()[0])
+            return int(db.execute(f"SELECT count(*) {_EXISTING}", below(root)).fetchone()[0])
 
     def unsure(self, root: Path) -> list[Path]:
         """Photos in `root` (and below) that were not recognised and left in place."""
         with self._database.reading() as db:
-            rows = db.execute(f"SELECT path {_UNSURE}", _below(root)).fetchall()
+            rows = db.execute(f"SELECT path {_UNSURE}", below(root)).fetchall()
         return [path_of(path) for (path,) in rows]
 
     def count_unsure(self, root: Path) -> int:
         with self._database.reading() as db:
-            return int(db.execute(f"SELECT count(*) {_UNSURE}", _below(root)).fetchone()[0])
+            return int(db.execute(f"SELECT count(*) {_UNSURE}", below(root)).fetchone()[0])
 
     def knows_root(self, root: Path) -> bool:
         with self._database.reading() as db:
@@ -225,7 +225,7 @@ def drop_left(db: sqlite3.Connection, path: Path) -> None:
     db.execute(f"DELETE FROM entries WHERE {_LEFT}", (raw(path),))
 
 
-def _below(root: Path) -> tuple[bytes, bytes]:
+def below(root: Path) -> tuple[bytes, bytes]:
     """The first and the end of the paths below `root`, in the order of their bytes."""
     low = raw(root / "x")[:-1]
     return low, low[:-1] + bytes([low[-1] + 1])
