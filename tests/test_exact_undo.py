@@ -152,7 +152,10 @@ class Undoing(RuleBasedStateMachine):
     @precondition(lambda self: self.done())
     @rule(number=photos, ending=st.sampled_from([".xmp", ".aae"]))
     def drop_late_sidecar(self, number: int, ending: str) -> None:
-        """One that the camera or the phone brings when its photo was filed already."""
+        """One that the camera or the phone brings when its photo was filed already, or put right.
+
+        Not to a place where the photo lay only on its way: whose it was nobody could tell.
+        """
         entry = self.pick(self.done(), number)
         sidecar = entry.path.with_name(entry.path.stem + ending)
         if entry.action != "move" or sidecar in self.before or os.path.lexists(sidecar):
@@ -160,15 +163,17 @@ class Undoing(RuleBasedStateMachine):
         if entry.path.exists() or not sidecar.parent.is_relative_to(self.inbox):
             return
         if any(entry.path == other.destination for other in self.done()):
-            return  # nobody brings one to where the photo lay only on its way
+            return
         if sidecar.parent.is_dir() and not self.is_taken_at_the_other_end(entry, ending):
             self.write(sidecar, 0o644, False)
             self.with_books(lambda books: self.follow(books, sidecar))
 
     def is_taken_at_the_other_end(self, entry: Entry, ending: str) -> bool:
+        places = [later.place for later in self.done() if later.id >= entry.id]
         return any(
-            path.stem == entry.destination.stem and path.suffix.lower() == ending
-            for path in entry.destination.parent.iterdir()
+            path.stem == place.stem and path.suffix.lower() == ending
+            for place in places
+            for path in place.parent.iterdir()
         )
 
     # What Beartray does
@@ -291,7 +296,8 @@ class Undoing(RuleBasedStateMachine):
             assert str(error)
 
     def follow(self, books: Books, sidecar: Path) -> None:
-        books.filing.follow(sidecar)
+        entry = books.filing.follow(sidecar)
+        assert entry is None or entry.place.exists(), "it followed to where the photo lies now"
 
     def everything(self) -> list[Path]:
         return [path for path, file in look(self.inbox, self.there, self.far).items() if file]
