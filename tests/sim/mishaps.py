@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING
 
-from tests.sim import plan
+from tests.sim import correcting, plan
 from tests.sim.disks import Disk
 from tests.sim.parts import judge
 from tests.sim.world import Process
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 def happen(run: Run, kind: str, rng: Random) -> None:
     if kind in plan.PERSON:
         getattr(run.person, kind)(rng)
+    elif kind in plan.PAGE:
+        getattr(correcting, kind)(run, rng)
     elif kind != "switch":
         globals()[f"_{kind}"](run, rng)
 

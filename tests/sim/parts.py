@@ -18,7 +18,7 @@ from unittest import mock
 from watchdog import events
 
 from tests.sim.world import Mailbox, Process, World
-from trayapp import catalog, database, intake, live, place, settings, settings_file, watch
+from trayapp import catalog, database, intake, live, place, recovery, settings, settings_file, watch
 from trayapp.commands import terminal
 from trayapp.engine import EngineError
 from trayapp.photo import Photo, Verdict
@@ -275,6 +275,21 @@ class Flag:
         return self._set
 
 
+class Lock:
+    """`threading.Lock`; who has to wait for it lets the others go on."""
+
+    def __init__(self, world: World) -> None:
+        self._world, self._held = world, False
+
+    def __enter__(self) -> None:
+        while self._held:
+            self._world.wait(0.001)
+        self._held = True
+
+    def __exit__(self, *_: object) -> None:
+        self._held = False
+
+
 class Stage:
     """The parts of one simulation, put in the place of the real ones by `installed`."""
 
@@ -355,6 +370,7 @@ class Stage:
             (intake, "queue", queues),
             (live, "Owner", lambda _: Owner(self)),
             (live, "threading", threads),
+            (recovery, "threading", types.SimpleNamespace(Lock=lambda: Lock(self.world))),
             (live, "process_start", lambda: self.world.wall()),
             (catalog, "start_engine", self.start_engine),
             (catalog, "find", lambda *_: Path("/models/sim")),

@@ -23,6 +23,7 @@ MISHAPS = (
     *("switch", "undo", "undo_all", "cli_undo", "cli_sort", "pause", "pause_for", "resume"),
     *("settings", "sort_existing", "folder"),
 )
+PAGE = ("put_right", "undo_on_page")
 ERRORS = (
     *(errno.ENOSPC, errno.EACCES, errno.EIO, errno.EIO, errno.EROFS, errno.EPERM),
     errno.EMFILE,
@@ -88,10 +89,19 @@ def make(seed: int) -> Plan:
             acts.append(Act(kind, number, call=rng.randint(5, CALLS)))
         else:
             acts.append(Act(kind, number, rng.uniform(0.1, LENGTH)))
+    acts += _on_the_page(Random(f"page {seed}"))
     return Plan(
         *(seed, settings(rng), _disk(rng, "inbox", 2), _disk(rng, "out", 3)),
         *(rng.choice((0, 0, 1, 2)), tuple(acts)),
     )
+
+
+def _on_the_page(rng: Random) -> list[Act]:
+    """What is done on the review page, in every third plan, mostly when there is something."""
+    if rng.random() > 0.35:
+        return []
+    kinds = rng.choices(PAGE, (3, 1), k=rng.randint(1, 4))
+    return [Act(kind, rng.getrandbits(32), rng.uniform(1.5, LENGTH)) for kind in kinds]
 
 
 def settings(rng: Random, folder: str = "/sim/inbox") -> Settings:

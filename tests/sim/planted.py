@@ -11,11 +11,12 @@ from unittest import mock
 
 from trayapp import disk, filing, place, steps
 from trayapp.carry import Carrier
+from trayapp.correct import Correct
 from trayapp.database import Database
 from trayapp.inbox import Inbox
 from trayapp.journal import Journal
 from trayapp.notes import Notes
-from trayapp.photo import Entry, Photo
+from trayapp.photo import Entry, Photo, Verdict
 from trayapp.recovery import Recovery
 from trayapp.steps import Step
 
@@ -83,6 +84,14 @@ def _lazily(database: Database, *, lazily: bool = False) -> AbstractContextManag
 
 _writing = Database.writing
 
+
+def _verdict_as_before(correct: Correct, entry: Entry, _: str | None) -> Verdict:
+    return _verdict(correct, entry, entry.label)
+
+
+_verdict = Correct._verdict
+
+
 Planted = Callable[[], AbstractContextManager[Any]]
 
 PLANTED: dict[str, Planted] = {
@@ -119,6 +128,12 @@ PLANTED: dict[str, Planted] = {
     ),
     "nothing written to the journal is waited for": lambda: mock.patch.object(
         Database, "writing", _lazily
+    ),
+    "a filing is taken back under its correction": lambda: mock.patch.object(
+        Journal, "put_right_by", _nothing
+    ),
+    "a photo is put right to what it was": lambda: mock.patch.object(
+        Correct, "_verdict", _verdict_as_before
     ),
     "undo is not written down before": lambda: mock.patch.object(Journal, "begin_undo", _nothing),
 }

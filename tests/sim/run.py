@@ -66,6 +66,7 @@ class Run:
         self.pulled_out = False  # whether a disk ever was
         self.notices: list[Notice] = []
         self.begun: dict[int, bytes] = {}  # entry → the photo's content when it was begun
+        self.said: dict[int, str | None] = {}  # entry → what a person said, in a correction
         self.others: list[Process] = []
         self.clicking = False
         self._apps = 0
@@ -215,6 +216,8 @@ class Simulator:
             content = inode.data if inode else b""
             entry = begin(journal, plan, steps, batch)
             self._run.begun[entry.id] = content
+            if plan.corrects is not None:
+                self._run.said[entry.id] = plan.verdict.label
             return entry
 
         with mock.patch.object(Journal, "begin", followed):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.sim.correcting import check_put_right, newest
 from tests.sim.parts import LABELS
 from tests.sim.world import LostError, Process
 from trayapp.filing import Filing, UndoError
@@ -150,13 +151,8 @@ def _count(
 
 def _rows_agree(run: Run, journal: Journal) -> None:
     """The newest row of each content that no person has moved or changed since."""
-    newest: dict[bytes, Entry] = {}
-    for entry in journal.history():
-        content = run.begun.get(entry.id, b"")
-        if entry.state != "failed" and content not in newest:
-            newest[content] = entry
     tree = _contents(run)
-    for content, entry in newest.items():
+    for content, entry in newest(journal.history(), run.begun, run.said).items():
         if content in run.person.touched:
             continue
         here = tree.get(str(entry.path)) == content
@@ -171,8 +167,11 @@ def _rows_agree(run: Run, journal: Journal) -> None:
             raise LostError(f"row and disk disagree ({here}, {there}): {entry}, {content!r}")
         if entry.action == "tag" and not here:
             raise LostError(f"a tagged photo is gone: {entry}")
-        if entry.state == "done" and entry.label != _label(content):
-            raise LostError(f"filed as {entry.label}: {content!r}")
+        said = run.said.get(entry.id, _label(content))
+        if entry.state == "done" and entry.label != said:
+            raise LostError(f"filed as {entry.label}, not {said}: {content!r}")
+        if entry.state == "done" and entry.id in run.said:
+            check_put_right(run, entry)
 
 
 def _label(content: bytes) -> str | None:
@@ -225,6 +224,8 @@ def _reasons(run: Run, journal: Journal, entry: Entry) -> list[str]:
     steps = journal.steps(entry, "do")
     first: Step = steps[0]
     there = Photo.seen(entry.destination)
+    if journal.put_right_by(entry) is not None:  # it was newer, so that it was refused
+        return ["what put it right cannot be taken back"]
     if entry.action == "tag":
         return _tag_reasons(run, steps)
     if there is None:
