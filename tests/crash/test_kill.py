@@ -10,7 +10,7 @@ import pytest
 
 from tests.crash.conftest import SetScene
 from tests.crash.scene import Scene
-from tests.crash.supervisor import Run, kill_at
+from tests.crash.supervisor import Judge, Run, kill_at
 
 pytestmark = pytest.mark.crash
 
@@ -40,6 +40,30 @@ def test_killed_at_every_system_call(
         kills["filing, following and undoing"] += scene.work(kill_at(number)).killed
         scene.recover_and_check((calls[number - 1], number))
     assert kills.total() - before > 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "other", "action"),
+    [
+        *[("tmpfs", "tmpfs", "tag"), ("ext4", "ext4", "move")],
+        *[("ext4", "tmpfs", "move"), ("ext4", "tmpfs", "copy")],
+    ],
+)
+def test_killed_while_a_person_puts_photos_right_and_takes_one_back(
+    set_scene: SetScene, kills: Counter[str], kind: str, other: str, action: str
+) -> None:
+    scene = set_scene(kind, other, action)  # type: ignore[arg-type]
+
+    def put_right(judge: Judge = lambda _: 0) -> Run:
+        scene.file()
+        return scene.put_right(judge)
+
+    calls = _undisturbed(scene, put_right)
+    for number in _moments(calls, stride=2 * STRIDE):
+        scene.make()
+        kills["putting right"] += put_right(kill_at(number)).killed
+        scene.recover_and_check((calls[number - 1], number))
+    assert kills["putting right"] > 40
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a crash test kills: files photos and their sidecars, a late one too, and takes one back."""
+"""What a crash test kills: photos and sidecars are filed, put right, followed and taken back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trayapp.correct import Correct, Rules
 from trayapp.database import Database
 from trayapp.decide import decide
 from trayapp.filing import Filing
@@ -15,6 +16,7 @@ from trayapp.photo import Action, BeartrayError, Photo, Verdict
 from trayapp.settings import Sort
 
 LABELS = {"a.jpg": "grizzly", "b.jpg": "black"}
+SAID: dict[str, str | None] = {"grizzly": "teddy", "black": None}  # none of these: it goes back
 
 
 @contextmanager
@@ -51,6 +53,42 @@ def work(home: Path, inbox: Path, action: Action, out: Path) -> str:
                     entries.append(filing.file(plan, None))
                     late = path.with_suffix(".late")
                     if late.exists():  # a sidecar that arrives after its photo
+                        filing.follow(_arrives(late))
+                except BeartrayError as error:
+                    told.append(str(error))
+            if entries:
+                filing.undo(journal.entry(entries[-1].id))
+    except BeartrayError as error:
+        told.append(str(error))
+    return "\n".join(told)
+
+
+def file_all(home: Path, inbox: Path, action: Action, out: Path) -> None:
+    """File everything in `inbox` to `out`; nothing may stand in the way."""
+    sort = Sort(action=action, destination=str(out))
+    with books(home) as (_, filing):
+        for path in sorted(inbox.glob("*.jpg")):
+            plan = decide(Photo.at(path), Verdict(LABELS[path.name], 0.98), sort, inbox)
+            assert plan is not None
+            filing.file(plan, None)
+
+
+def put_right(home: Path, inbox: Path, action: Action, out: Path) -> str:
+    """Put everything right that was filed, then take the last one back.
+
+    What cannot be done is told, as by `work`.
+    """
+    told, entries = [], []
+    rules = Rules(Sort(action=action, destination=str(out)), inbox, ("black", "grizzly", "teddy"))
+    try:
+        with books(home) as (journal, filing):
+            correct = Correct(journal._database, journal, filing, lambda: rules, lambda _: None)
+            for entry in journal.filed()[::-1]:
+                label = SAID[str(entry.label)]
+                try:
+                    entries.append(correct(entry.id, "teddy" if action == "tag" else label))
+                    late = entry.path.with_suffix(".late")
+                    if late.exists():
                         filing.follow(_arrives(late))
                 except BeartrayError as error:
                     told.append(str(error))
