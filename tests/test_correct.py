@@ -376,6 +376,24 @@ def test_an_old_page_does_not_put_a_photo_right_twice(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("action", ["move", "copy", "tag"])
+def test_of_two_pages_one_puts_it_right(bench: Bench, action: Any) -> None:
+    bench.sort = Sort(action, subfolder="{year}")
+    bench.books.notes.leave(bench.photo(), Verdict(None, 0.4, {}, "unsure"))
+    (id_,) = _left(bench)
+
+    def other_page_is_quicker(_: Path) -> datetime:
+        bench.correct._taken = lambda _: JUNE
+        bench.correct(id_, "teddy")
+        return JUNE
+
+    bench.correct._taken = other_page_is_quicker
+    with pytest.raises(BeartrayError):
+        bench.correct(id_, "black")
+    assert bench.said() == [(None, "teddy")]
+    assert len(bench.books.journal.filed()) == 1
+
+
+@pytest.mark.parametrize("action", ["move", "copy", "tag"])
 def test_taken_back_it_is_as_known_as_before(bench: Bench, action: Any) -> None:
     """The tray counts it among those not recognised again, and the page shows it until it goes."""
     bench.sort, photo = Sort(action), bench.photo()

@@ -11,20 +11,16 @@ from pathlib import Path
 from msgspec import structs
 
 from trayapp import tags
-from trayapp.corrections import Corrections
+from trayapp.corrections import CorrectionError, Corrections
 from trayapp.database import Database
 from trayapp.decide import UNSURE, decide
 from trayapp.errors import explain
 from trayapp.files import sha256
 from trayapp.filing import Filing
 from trayapp.journal import Journal
-from trayapp.photo import BeartrayError, Corrects, Entry, Photo, Plan, Verdict
+from trayapp.photo import Corrects, Entry, Photo, Plan, Verdict
 from trayapp.settings import Sort
 from trayapp.steps import Kind, Step
-
-
-class CorrectionError(BeartrayError):
-    """A photo cannot be put right; it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)

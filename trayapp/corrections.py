@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trayapp.database import Database, path_of
-from trayapp.photo import Corrects
+from trayapp.photo import BeartrayError, Corrects
 
 _ROWS = """
 SELECT c.entry, c.corrects, c.was, c.label, c.model, c.sha256, c.time,
@@ -22,6 +22,10 @@ _BY = """FROM corrections c CROSS JOIN entries n ON n.id = c.entry
     WHERE c.corrects = {} AND n.state IN ('begun', 'done', 'undoing')"""
 # Of entries: not those that somebody has put right since; of these only the last one counts.
 CURRENT = f"NOT EXISTS (SELECT 1 {_BY.format('entries.id')})"
+
+
+class CorrectionError(BeartrayError):
+    """A photo cannot be put right; it stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,12 @@ def put_right_by(db: sqlite3.Connection, entry: int) -> int | None:
 def write_correction(
     db: sqlite3.Connection, entry: int, corrects: Corrects, label: str | None, now: float
 ) -> None:
-    """Remember that the entry puts another one right; part of the journal's own transaction."""
+    """Remember that the entry puts another one right; part of the journal's own transaction.
+
+    Raises `CorrectionError` where somebody on another page was quicker.
+    """
+    if put_right_by(db, corrects.entry) is not None:
+        raise CorrectionError("this photo was put right just now; reload the page to see how")
     known = (corrects.entry, corrects.was, label, corrects.model, corrects.sha256, now)
     db.execute("INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?)", (entry, *known))
 
