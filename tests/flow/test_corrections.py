@@ -21,7 +21,7 @@ pytestmark = pytest.mark.flow
 
 
 def put_right(program: Program, folder: Path, wanted: dict[str, str | None]) -> None:
-    """As on the review page."""
+    """As on the review page, all that were chosen together."""
     database = Database(program.home / "journal.sqlite")
     try:
         books = Books(database, "test", lambda _: False)
@@ -33,8 +33,9 @@ def put_right(program: Program, folder: Path, wanted: dict[str, str | None]) -> 
         entries: dict[str, Entry] = {
             entry.path.name: entry for entry in books.journal.filed() if entry.label
         }
+        batch: int | None = None
         for name, label in wanted.items():
-            correct(entries[name].id, label)
+            batch = correct(entries[name].id, label, batch).batch
     finally:
         database.close()
 
@@ -62,6 +63,24 @@ def test_class_folders_that_can_be_learnt_from(
     found = scan(out)  # as `beartray train` looks at it
     said = {(picture.label, picture.before, picture.kind) for picture in found.pictures}
     assert said == {(label, "grizzly", "corrections") for label in ("teddy", "black", None)}
+
+
+def test_undo_takes_back_what_was_put_right_and_then_the_filing(
+    program: Program, inbox: Path, photo: Callable[..., bytes]
+) -> None:
+    content = {f"{n}.jpg": photo(inbox / f"{n}.jpg", size=(64 + n, 48)) for n in range(3)}
+    program.command("sort", inbox)
+    put_right(program, inbox, {"0.jpg": "teddy", "1.jpg": "teddy"})
+    assert names(inbox) == {"teddy/0.jpg", "teddy/1.jpg", "grizzly/2.jpg"}
+    refused = program.try_command("undo", "1")
+    assert refused.returncode == 1
+    assert "0.jpg was put right since; take that back first (entry 4)" in refused.stderr
+    program.command("undo", "--batch")
+    assert names(inbox) == {f"grizzly/{n}.jpg" for n in range(3)}
+    assert "Nothing has been put right yet" in program.command("corrections", "list")
+    program.command("undo", "--batch")
+    assert files(inbox) == content
+    assert "damaged" not in program.command("history", "--verify")
 
 
 def test_once_more_brings_what_is_new_and_names_what_is_gone(
