@@ -365,6 +365,14 @@ def test_back_and_forth_and_all_the_way_back(bench: Bench, subfolder: str) -> No
     assert [path.name for path in bench.folder.rglob("*")] == ["a.jpg"]
 
 
+def test_a_slip_that_was_put_right_again_is_no_mistake_of_the_model(bench: Bench) -> None:
+    slip = bench.correct(bench.file(bench.photo()).id, "teddy")
+    again = bench.correct(slip.id, "grizzly")
+    assert bench.said() == []
+    bench.undo(again)
+    assert bench.said() == [("grizzly", "teddy")]
+
+
 def test_an_old_page_does_not_put_a_photo_right_twice(bench: Bench) -> None:
     bench.sort, photo = Sort("copy"), bench.photo()
     bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))

@@ -53,11 +53,15 @@ class Corrections:
         self._database = database
 
     def all(self) -> list[Correction]:
-        """The oldest first; of a photo that was put right twice, `was` is what the model said."""
+        """The oldest first; of a photo that was put right twice, `was` is what the model said.
+
+        Not where a person came back to that: then there was nothing to put right.
+        """
         with self._database.reading() as db:
             rows = db.execute(f"{_ROWS} ORDER BY c.entry").fetchall()
             found = [Correction(*(*row[:7], path_of(row[7]))) for row in rows]
-            return [replace(one, was=_first_word(db, one)) for one in found]
+            found = [replace(one, was=_first_word(db, one)) for one in found]
+        return [one for one in found if one.label != one.was]
 
     def of(self, entry: int) -> Corrects | None:
         """What entry `entry` has put right, if anything."""
