@@ -10,20 +10,24 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from tests.books import Books, open_books
 from tests.helpers import names
 from trayapp import database, place, tags
+from trayapp.app.reviewing import Reviewing
 from trayapp.audit import audit
 from trayapp.correct import Correct, Rules
 from trayapp.corrections import Corrections
 from trayapp.database import Database
 from trayapp.decide import decide
 from trayapp.files import sha256
+from trayapp.paths import Paths
 from trayapp.photo import BeartrayError, Entry, Photo, Verdict
 from trayapp.settings import Sort
+from trayapp.settings_file import SettingsFile
 from trayapp.steps import Step
 
 LABELS = ("black", "grizzly", "teddy")
@@ -371,6 +375,22 @@ def test_a_slip_that_was_put_right_again_is_no_mistake_of_the_model(bench: Bench
     assert bench.said() == []
     bench.undo(again)
     assert bench.said() == [("grizzly", "teddy")]
+
+
+def test_without_settings_nobody_knows_where_it_belongs(bench: Bench, tmp_path: Path) -> None:
+    """The simulator found that it went below the folder of the defaults."""
+    paths = Paths.from_environment({"BEARTRAY_HOME": str(tmp_path)})
+    paths.settings_file.write_text("[sort")
+    live = Mock(
+        database=bench.books.journal._database,
+        journal=bench.books.journal,
+        filing=bench.books.filing,
+        settings_file=SettingsFile(paths.settings_file),
+    )
+    filed = bench.file(bench.photo())
+    with pytest.raises(BeartrayError, match="settings cannot be read"):
+        Reviewing(live, paths, pytest.fail)._put_right(filed.id, "teddy")
+    assert names(bench.folder) == {"grizzly/a.jpg"}
 
 
 def test_an_old_page_does_not_put_a_photo_right_twice(bench: Bench) -> None:

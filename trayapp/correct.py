@@ -33,14 +33,15 @@ class Rules:
 
 
 class Correct:
-    """`rules` gives what is in force, `taken` when a picture was taken, as the engine reads it."""
+    """`rules` gives what is in force, None where the settings could not be read so far; `taken`
+    when a picture was taken, as the engine reads it."""
 
     def __init__(
         self,
         database: Database,
         journal: Journal,
         filing: Filing,
-        rules: Callable[[], Rules],
+        rules: Callable[[], Rules | None],
         taken: Callable[[Path], datetime | None],
     ) -> None:
         self._database, self._journal, self._filing = database, journal, filing
@@ -55,6 +56,8 @@ class Correct:
         """
         entry, rules = self._journal.entry(id_), self._rules()
         name = entry.path.name
+        if rules is None:
+            raise CorrectionError(f"{name} stays: the settings cannot be read; mend them first")
         if entry.state not in ("done", "left"):
             raise CorrectionError(f"{name} is not where it was filed any more; nothing was done")
         if self._journal.put_right_by(entry) is not None:

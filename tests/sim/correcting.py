@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.sim.parts import LABELS
 from tests.sim.plan import ERRORS
 from tests.sim.world import LostError
-from trayapp.correct import Correct, Rules
+from trayapp.app.reviewing import Reviewing
 from trayapp.live import Live
 from trayapp.photo import BeartrayError, Entry
 
 if TYPE_CHECKING:
     from tests.sim.run import Run
 
+NO_TRAY: Any = None
 _SHOWN = "SELECT id FROM entries WHERE state IN ('done', 'left') ORDER BY id"
 
 
@@ -27,12 +28,12 @@ def put_right(run: Run, rng: Random) -> None:
     label, most = rng.choice((*LABELS, None)), rng.choice((1, 1, 1, 2, 3))
 
     def correct(live: Live) -> None:
-        rules = lambda: Rules(live.settings.sort, live.root, LABELS)  # noqa: E731
-        correct = Correct(live.database, live.journal, live.filing, rules, lambda _: None)
+        reviewing = Reviewing(live, live._paths, NO_TRAY)
+        reviewing._correct._taken = lambda _: None
         batch: int | None = None
         for id_ in _chosen(live, rng, most):
             try:
-                batch = correct(id_, label, batch).batch
+                batch = reviewing._put_right(id_, label, batch).batch
             except BeartrayError as error:
                 run.world.tell("page", f"not put right: {error}")
 

@@ -38,7 +38,7 @@ class Reviewing:
         self._labels: tuple[str, tuple[str, ...]] = ("", ())
         self._correct = Correct(
             *(live.database, live.journal, live.filing),
-            rules=lambda: Rules(live.settings.sort, live.root, self.labels()),
+            rules=self._rules,
             taken=self._taken,
         )
 
@@ -99,6 +99,12 @@ class Reviewing:
                 found = ()
             self._labels = (package, tuple(sorted(found)))
         return self._labels[1]
+
+    def _rules(self) -> Rules | None:
+        live = self._live
+        if not live.settings_file.known:  # what is in force are only the defaults
+            return None
+        return Rules(live.settings.sort, live.root, self.labels())
 
     def _put_right(self, id_: int, label: str | None, batch: int | None = None) -> Entry:
         done = self._correct(id_, label, batch)
