@@ -33,7 +33,7 @@ ASKED: list[tuple[str, Callable[[Journal, Notes], object]]] = [
     ("last filed", lambda _, notes: notes.filed_at(ANYWHERE)),
     ("taken back", lambda journal, _: journal.taken_back_from(PHOTO.path)),
     ("put right since", lambda journal, _: journal.put_right_by(ENTRY)),
-    ("made folder", lambda journal, _: journal.made_folder(b"/photos/grizzly")),
+    ("way back", lambda journal, _: journal.leads_back_to(b"/photos/grizzly")),
     ("gone", lambda _, notes: notes.forget(ANYWHERE)),
     ("left alone", lambda _, notes: notes.count_existing(ANYWHERE.parent)),
     ("not recognised", lambda _, notes: notes.count_unsure(ANYWHERE.parent)),

@@ -100,7 +100,8 @@ class Carrier:
             raise PlaceError(f"{folder} is a file, not a folder; rename it") from None
 
     def remove_made_folders(self, folder: Path) -> list[bytes]:
-        """Empty folders that Beartray made go again, from the inside out.
+        """Empty folders that Beartray made go again, from the inside out; not those to which
+        something else could still be taken back.
 
         Returns them. The journal forgets them once the row is closed: until then it tells a folder
         that was removed from one whose disk is not connected.
@@ -108,7 +109,7 @@ class Carrier:
         removed = []
         for path in (folder, *folder.parents):
             name = os.fsencode(path)
-            if not self._journal.made_folder(name):
+            if not self._journal.made_folder(name) or self._journal.leads_back_to(name):
                 break
             try:
                 path.rmdir()  # refuses a folder that is not empty

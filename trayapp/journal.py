@@ -12,7 +12,6 @@ from trayapp import rows
 from trayapp.corrections import put_right_by, write_correction
 from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
 from trayapp.notes import (
-    below,
     drop_left,
     drop_note,
     kept_scores,
@@ -132,13 +131,15 @@ class Journal:
                 db.execute("INSERT OR IGNORE INTO made_folders VALUES (?)", (folder,))
 
     def made_folder(self, folder: bytes) -> bool:
-        """Whether Beartray made this folder, and nothing could be taken back to it."""
-        query = (
-            "SELECT 1 FROM made_folders WHERE path = ? AND NOT EXISTS"
-            " (SELECT 1 FROM entries WHERE +state = 'done' AND path >= ? AND path < ?)"
-        )
+        """Whether Beartray made this folder."""
+        query = "SELECT 1 FROM made_folders WHERE path = ?"
         with self._database.reading() as db:
-            return db.execute(query, (folder, *below(path_of(folder)))).fetchone() is not None
+            return db.execute(query, (folder,)).fetchone() is not None
+
+    def leads_back_to(self, folder: bytes) -> bool:
+        """Whether something could be taken back to this folder, or below it."""
+        with self._database.reading() as db:
+            return rows.leads_back_to(db, path_of(folder))
 
     def finish(self, entry: Entry, arrived: Photo | None) -> None:
         """The photo has reached its place; `arrived` is the file as it lies there.
@@ -160,7 +161,7 @@ class Journal:
             rows.set_state(db, entry, "failed", error)
             before = outcome_before(db, entry)
             for place in map(path_of, rows.places(entry)):
-                if before is None or place != entry.path:
+                if before == "undone" or place != entry.path:
                     drop_note(db, place)
                 else:
                     set_outcome(db, place, before)
@@ -174,7 +175,8 @@ class Journal:
                 (self.owner, entry.id),
             )
             rows.write_steps(db, entry.id, "undo", steps)
-            self._note_back(db, entry, replace(photo, path=entry.path))
+            photo = replace(photo, path=entry.path)
+            write_note(db, photo, outcome_before(db, entry), self._now())
 
     def end_undo(self, entry: Entry, back: Photo | None, removed: Iterable[bytes] = ()) -> None:
         """It was taken back; `back` is the photo as it lies at its old place, and made folders
@@ -184,7 +186,7 @@ class Journal:
             rows.drop_temporaries(db, entry, "undo")
             drop_note(db, entry.destination)
             if back is not None:
-                self._note_back(db, entry, back)
+                write_note(db, back, outcome_before(db, entry), self._now())
             rows.forget_made_folders(db, removed)
 
     def fail_undo(self, entry: Entry, error: str) -> None:
@@ -291,10 +293,6 @@ class Journal:
     def _ids(self, query: str, value: float) -> list[int]:
         with self._database.reading() as db:
             return [id_ for (id_,) in db.execute(query, (value,)).fetchall()]
-
-    def _note_back(self, db: sqlite3.Connection, entry: Entry, photo: Photo) -> None:
-        """What is known of a photo that lies where it lay before `entry`."""
-        write_note(db, photo, outcome_before(db, entry) or "undone", self._now())
 
     def _note_places(self, db: sqlite3.Connection, entry: Entry, photo: Photo) -> None:
         """Whoever looks at these places from now on knows that the photo there is dealt with."""

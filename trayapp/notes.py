@@ -197,11 +197,11 @@ def outcome_of(db: sqlite3.Connection, entry: Entry) -> Outcome:
     return "unsure" if none else "filed"
 
 
-def outcome_before(db: sqlite3.Connection, entry: Entry) -> Outcome | None:
-    """What was known of a photo before somebody put it right; None where nobody did."""
+def outcome_before(db: sqlite3.Connection, entry: Entry) -> Outcome:
+    """Of a photo whose entry is taken back; one that was put right is as known as before."""
     corrected = corrected_by(db, entry.id)
     if corrected is None:
-        return None
+        return "undone"
     return "unsure" if corrected[0] is None else "filed"
 
 

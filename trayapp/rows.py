@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from trayapp.database import JournalError, path_of, raw
-from trayapp.notes import drop_note
+from trayapp.notes import below, drop_note
 from trayapp.photo import Entry, Photo, State
 from trayapp.steps import Step
 
@@ -35,6 +36,12 @@ def places(entry: Entry) -> list[bytes]:
 def drop_places(db: sqlite3.Connection, entry: Entry) -> None:
     for place in places(entry):
         drop_note(db, path_of(place))
+
+
+def leads_back_to(db: sqlite3.Connection, folder: Path) -> bool:
+    """Whether a photo that is filed came from this folder, or from below it."""
+    query = "SELECT 1 FROM entries WHERE +state = 'done' AND path >= ? AND path < ?"
+    return db.execute(query, below(folder)).fetchone() is not None
 
 
 def write_steps(db: sqlite3.Connection, entry: int, phase: Phase, steps: Sequence[Step]) -> None:
