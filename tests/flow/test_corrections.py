@@ -96,7 +96,7 @@ def test_once_more_brings_what_is_new_and_names_what_is_gone(
     (inbox / "teddy" / "0.jpg").unlink()
     (inbox / "teddy" / "1.jpg").write_bytes(b"edited")
     done = program.try_command("corrections", "export", out)
-    assert done.returncode == 1 and "1 photos copied" in done.stdout
+    assert done.returncode == 1 and "1 photo copied" in done.stdout
     assert "0.jpg is no longer there" in done.stderr and "1.jpg has changed" in done.stderr
     with (out / "labels.csv").open(newline="") as stream:
         assert sorted(row["label"] for row in csv.DictReader(stream)) == ["black", "teddy", "teddy"]

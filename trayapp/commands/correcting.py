@@ -57,7 +57,8 @@ def export_(
         terminal.say_json(_row(done))
     else:
         more = f", {done.known} were there already" if done.known else ""
-        terminal.say(f"{done.copied} photos copied to {done.folder}{more}")
+        copied = "1 photo" if done.copied == 1 else f"{done.copied} photos"
+        terminal.say(f"{copied} copied to {done.folder}{more}")
     return 1 if done.problems else 0
 
 
