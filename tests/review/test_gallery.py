@@ -86,6 +86,14 @@ def walk(found: Gallery, wanted: Filter, limit: int = 7) -> list[int]:
             Filter(day=date(2026, 11, 20), show="none"),
             "date(time, 'unixepoch', 'localtime') = '2026-11-20' AND label IS NULL",
         ),
+        (
+            Filter(show="unsure", label="teddy"),
+            "label = 'teddy' AND label IS NOT NULL AND confidence < 0.9",
+        ),
+        (
+            Filter(show="corrected", label="teddy", day=date(2026, 11, 21)),
+            "id IN (SELECT entry FROM corrections) AND label = 'teddy'",
+        ),
         (Filter(label="panda"), "0"),
     ],
 )
@@ -122,6 +130,7 @@ def test_a_hundred_thousand_entries_are_no_more_work_than_a_hundred(database: Da
     found = gallery(database)
     shows: list[Show] = ["all", "none", "unsure", "corrected"]
     wanted = [*map(Filter, shows), Filter(label="teddy"), Filter(model="old")]
+    wanted += [Filter("unsure", "teddy"), Filter("corrected", "teddy")]
     wanted += [Filter(day=date(2026, 10, 1)), Filter(label="grizzly", day=date(2026, 10, 1))]
     deep = found.page(Filter(), Cursor(NOON.timestamp() - 60 * 80_000, 10**9))[-1].cursor
     for one in wanted:

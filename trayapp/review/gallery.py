@@ -219,7 +219,7 @@ def _where(wanted: Filter) -> tuple[str, list[str], list[object]]:
         index = "gallery_by_label"
         where.append("label = ?")
         values.append(wanted.label)
-    elif wanted.show == "unsure":
+    if wanted.show == "unsure":  # fewer than those of a label
         index = "gallery_of_doubt"
         where.append(_DOUBTED)
     if wanted.day is not None:

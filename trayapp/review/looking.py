@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import date
-from typing import get_args
+from dataclasses import replace
 
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from trayapp.photo import Entry
-from trayapp.review.gallery import (
-    PAGE,
-    Cursor,
-    Details,
-    Filter,
-    Gallery,
-    NoSuchPhotoError,
-    Show,
-    Tile,
-)
+from trayapp.review.filters import address, label_chips, read_filter, show_chips
+from trayapp.review.gallery import PAGE, Cursor, Details, Gallery, NoSuchPhotoError, Tile
 from trayapp.review.overview import PERIODS, Overview
 from trayapp.review.pages import Pages, colours
 from trayapp.review.parts import Parts
@@ -31,12 +21,6 @@ from trayapp.steps import sidecars
 from trayapp.times import local_now
 
 THUMB, LARGE = 480, 1600  # pixels of the longer side
-SHOWS = {
-    "all": "All",
-    "none": "Not recognised",
-    "unsure": "Unsure",
-    "corrected": "Put right",
-}
 LARGEST_ID = 2**63 - 1
 
 
@@ -57,9 +41,11 @@ class Looking:
             headline=self._parts.controls.headline(),
             problem=self._parts.controls.problem(),
             wanted=wanted,
-            shows=SHOWS,
+            shows=show_chips(wanted),
+            labels=label_chips(wanted, self._colours()),
+            any_day=address(replace(wanted, day=None)),
             models=self._gallery.models(),
-            query=request.url.query,
+            query=address(wanted).partition("?")[2],
             grid=self._tiles(tiles),
         )
 
@@ -76,7 +62,7 @@ class Looking:
         """One photo, large."""
         found = self._details(request)
         if found is None:
-            return self._pages.response("missing.html", 404, page="photos")
+            return self._pages.response("missing.html", 404, page="")
         entry = found.entry
         newer, older = self._gallery.newer(entry.id), self._gallery.older(entry.id)
         return self._pages.response(
@@ -89,6 +75,7 @@ class Looking:
             older=older,
             scores=sorted(found.scores.items(), key=lambda item: -item[1]),
             place=entry.place,
+            there=os.path.lexists(entry.place),
             sidecars=_sidecars(entry) if found.current else [],
             labels=self._parts.labels(),
             colours=self._colours(),
@@ -123,7 +110,7 @@ class Looking:
         labels = self._parts.labels()
         return {"tiles": tiles, "more": more, "labels": labels, "colours": self._colours()}
 
-    def _colours(self) -> dict[str | None, int]:
+    def _colours(self) -> dict[str, int]:
         return colours(sorted({*self._parts.labels(), *self._gallery.labels()}))
 
     def _details(self, request: Request) -> Details | None:
@@ -152,17 +139,6 @@ def read_id(request: Request) -> int:
     """The number in the path; one that no entry has where there is none."""
     text = str(request.path_params["id"])
     return min(int(text), LARGEST_ID) if text.isascii() and text.isdigit() else -1
-
-
-def read_filter(query: QueryParams) -> Filter:
-    """What an address asks for; what makes no sense is left out."""
-    show = query.get("show", "all")
-    day: date | None = None
-    with suppress(ValueError):
-        found = date.fromisoformat(query.get("day", ""))
-        day = found if 1971 <= found.year <= 9000 else None
-    known: Show = show if show in get_args(Show) else "all"  # type: ignore[assignment]
-    return Filter(known, query.get("label", ""), day, query.get("model", ""))
 
 
 def _sidecars(entry: Entry) -> list[str]:
