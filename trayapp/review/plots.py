@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 720.0, 220.0
-LEFT, TOP, BOTTOM = 40.0, 12.0, 26.0
+LEFT, RIGHT, TOP, BOTTOM = 40.0, 700.0, 12.0, 26.0  # a name may stand out at the right
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class Plot:
     height: float = HEIGHT
 
     @property
-    def ground(self) -> float:
-        return self.height - BOTTOM
+    def right(self) -> float:
+        return RIGHT
 
 
 def stacks(
@@ -51,7 +51,7 @@ def stacks(
     """One stack for each time, of one bar for each label."""
     most = max((sum(counts.values()) for _, counts in times), default=0)
     top = _nice(most)
-    step = (WIDTH - LEFT) / max(1, len(times))
+    step = (RIGHT - LEFT) / max(1, len(times))
     bars, every = [], math.ceil(len(times) / 10)
     for number, (name, counts) in enumerate(times):
         level = HEIGHT - BOTTOM
@@ -72,7 +72,7 @@ def stacks(
 
 def histogram(bins: Sequence[int]) -> Plot:
     """How many photos for each twentieth of the confidence from 0 to 1."""
-    top, step = _nice(max(bins, default=0)), (WIDTH - LEFT) / len(bins)
+    top, step = _nice(max(bins, default=0)), (RIGHT - LEFT) / len(bins)
     bars = []
     for number, count in enumerate(bins):
         height = _tall(count, top)
@@ -82,17 +82,16 @@ def histogram(bins: Sequence[int]) -> Plot:
             x, y = LEFT + number * step + 1, HEIGHT - BOTTOM - height
             bars.append(Bar(x, y, step - 2, height, "confidence", title))
     across = [
-        Mark(LEFT + share / 100 * (WIDTH - LEFT), f"{share} %") for share in range(0, 101, 20)
+        Mark(LEFT + share / 100 * (RIGHT - LEFT), f"{share} %") for share in range(0, 101, 20)
     ]
     return Plot(bars, across, _levels(top))
 
 
 def _nice(most: int) -> int:
-    """The next of 2, 5, 10, 20, 50 …"""
-    top = 2
-    while top < most:
-        top = top * 5 // 2 if str(top)[0] == "2" else top * 2
-    return top
+    """The next of 2, 4, 6, 8, 10, 20, 40, 60 …: even, as half of it is a mark, too."""
+    power = int("1" + "0" * (len(str(most)) - 1))
+    tops = (2, *(power * step for step in (1, 2, 4, 6, 8, 10)))
+    return next(top for top in tops if top >= most and top % 2 == 0)
 
 
 def _tall(count: int, top: int) -> float:
