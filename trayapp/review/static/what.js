@@ -20,7 +20,12 @@ function look(files) {
     const item = make("li"), image = make("img"), side = make("div");
     image.alt = "";
     image.src = URL.createObjectURL(file);
-    side.append(make("h2", "Looking…"), make("p", file.name, "name"));
+    const said = make("div"); // read out as a whole when the answer is there
+    said.setAttribute("role", "status");
+    said.setAttribute("aria-atomic", "true");
+    said.append(make("h2", "Looking…"), make("p", file.name, "name"));
+    side.append(said);
+    image.addEventListener("error", () => image.classList.add("lost")); // such as HEIC in most browsers
     item.append(image, side);
     answers.prepend(item);
     while (answers.children.length > MOST) {
@@ -41,7 +46,7 @@ async function ask(file, side) {
     side.append(bars(found.scores));
   } catch (error) {
     title.textContent = "No answer";
-    side.append(make("p", error.message));
+    title.parentElement.append(make("p", error.message, "why"));
   }
 }
 
