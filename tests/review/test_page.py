@@ -28,7 +28,7 @@ def test_what_was_filed_is_shown_put_right_and_taken_back(review: Review) -> Non
     tiles = review.get("/tiles").text
     assert "grizzly" in tiles and "a.jpg" in tiles
     page = review.get(f"/photo/{id_}").text
-    assert "<meter" in page and str(review.folder / "grizzly") in page
+    assert "<meter" in page and str(review.folder / "grizzly") in page.replace("<wbr>", "")
     (done,) = review.post("/correct", {"ids": [id_], "label": "teddy"}).json["done"]
     assert names(review.folder) == {"teddy/a.jpg"}
     assert done["old"] == id_ and "you said" in done["html"]

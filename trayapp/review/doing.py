@@ -38,8 +38,8 @@ class Doing:
         return await _answer(request, self._undo)
 
     async def listed(self, request: Request) -> Response:
-        """{"ids": […]}: which of them the gallery still shows."""
-        return await _answer(request, lambda asked: {"listed": self._gallery.listed(_ids(asked))})
+        """{"ids": […]}: which of them the gallery still shows, and how Beartray does."""
+        return await _answer(request, self._listed)
 
     async def set(self, request: Request) -> Response:
         """{"name": "action", "value": "copy"}"""
@@ -72,6 +72,15 @@ class Doing:
             done.append(self._replaced(id_, self._gallery.older(id_)))
         return {"done": done, "refused": refused}
 
+    def _listed(self, asked: dict[str, Any]) -> dict[str, object]:
+        controls = self._parts.controls
+        problem = controls.problem()
+        return {
+            "listed": self._gallery.listed(_ids(asked)),
+            "headline": shown(controls.headline()),
+            "problem": None if problem is None else shown(problem),
+        }
+
     def _replaced(self, old: int, new: int | None) -> dict[str, object]:
         """What the gallery shows in the place of entry `old` now."""
         tile = None if new is None else self._gallery.tile(new)
@@ -83,7 +92,7 @@ class Doing:
         if not isinstance(name, str) or not isinstance(value, str):
             raise BadRequestError("a setting has a name and a value")
         self._parts.controls.set(name, value)
-        return {"now": {choice.name: choice.now for choice in self._parts.controls.choices()}}
+        return {}
 
 
 async def _answer(request: Request, act: Callable[[dict[str, Any]], dict[str, object]]) -> Response:

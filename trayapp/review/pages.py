@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
@@ -39,6 +41,7 @@ class Pages:
         self._environment.filters |= {
             "percent": percent,
             "shown": shown,
+            "path": path,
             "moment": moment,
             "clock": clock,
             "day": day,
@@ -61,7 +64,7 @@ class Pages:
         return Response(content, media_type=TYPES[Path(name).suffix])
 
 
-def colours(labels: Sequence[str]) -> dict[str | None, int]:
+def colours(labels: Sequence[str]) -> dict[str, int]:
     """A number for each label's colour; the same label keeps it as long as the labels do."""
     return {label: number % COLOURS for number, label in enumerate(sorted(labels))}
 
@@ -69,6 +72,11 @@ def colours(labels: Sequence[str]) -> dict[str | None, int]:
 def shown(text: object) -> str:
     """A name from a disk, fit to show."""
     return "".join(_letter(letter) for letter in str(text))
+
+
+def path(found: Path) -> Markup:
+    """A path whose lines end after a folder rather than within a name."""
+    return escape(shown(found)).replace(os.sep, Markup(f"{os.sep}<wbr>"))
 
 
 def moment(seconds: float) -> str:

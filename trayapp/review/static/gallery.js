@@ -7,16 +7,15 @@ const grid = document.getElementById("grid");
 const bar = document.getElementById("bar");
 const fresh = document.getElementById("new");
 const labels = JSON.parse(grid.dataset.labels);
-let cut = false; // whether newer tiles than the first one were dropped
-let loading = false;
+let above = ""; // the cursor before the first tile, where newer ones were dropped
+let loading = null;
 let current = null;
-
-sessionStorage.setItem("gallery", location.search);
-setCurrent(grid.firstElementChild);
+let lastPicked = null;
 
 const tiles = () => [...grid.children];
 const boxOf = (tile) => tile.querySelector("input");
 const picked = () => tiles().filter((tile) => boxOf(tile).checked);
+const isFocused = () => grid.contains(document.activeElement);
 const columns = () => getComputedStyle(grid).gridTemplateColumns.split(" ").length;
 
 function parse(html) {
@@ -35,32 +34,47 @@ async function fetchTiles(after) {
 
 // Scrolling
 
-async function more() {
+/** Fetches on until the view is full; whoever asks meanwhile waits for the same. */
+function more() {
+  loading ??= load().then((found) => {
+    loading = null;
+    if (found && document.getElementById("end").getBoundingClientRect().top < innerHeight + 800) more();
+    return found;
+  });
+  return loading;
+}
+
+async function load() {
   const last = grid.lastElementChild;
-  if (loading || !last?.dataset.more) return;
-  loading = true;
+  if (!last?.dataset.more) return false;
   try {
     const found = await fetchTiles(last.dataset.more);
+    if (last !== grid.lastElementChild) return true; // others are shown by now
     last.dataset.more = "";
     const known = new Set(tiles().map((tile) => tile.dataset.id));
     grid.append(...found.filter((tile) => !known.has(tile.dataset.id)));
     dropNewest();
+    return true;
   } catch (error) {
     say(error.message);
+    return false;
   }
-  loading = false;
-  if (document.getElementById("end").getBoundingClientRect().top < innerHeight + 800) more();
 }
 
 /** Whole rows go from the top, so that the others stay in their columns and the view in its place. */
 function dropNewest() {
   const rows = Math.floor((grid.children.length - MOST) / columns());
-  if (rows <= 0) return;
+  if (rows <= 0 || picked().length) return;
   const anchor = grid.lastElementChild;
   const before = anchor.offsetTop;
-  for (const tile of tiles().slice(0, rows * columns())) if (tile !== current) tile.remove();
+  const gone = tiles().slice(0, rows * columns());
+  for (const tile of gone) tile.remove();
   scrollBy(0, anchor.offsetTop - before);
-  cut = true;
+  cutAfter(gone.at(-1).dataset.cursor);
+}
+
+function cutAfter(cursor) {
+  above = cursor;
   fresh.textContent = "Back to the newest";
   fresh.hidden = false;
 }
@@ -84,8 +98,8 @@ async function follow() {
   following = true;
   try {
     await dropGone();
-    if (cut || scrollY > 400) {
-      if (!cut && await isNews()) {
+    if (above || scrollY > 400) {
+      if (!above && await isNews()) {
         fresh.textContent = "New photos – show them";
         fresh.hidden = false;
       }
@@ -105,7 +119,9 @@ async function isNews() {
 async function bringTop() {
   const found = await fetchTiles("");
   const missing = found.filter((tile) => !document.getElementById(tile.id));
-  if (missing.length === found.length) {
+  if (missing.length === found.length && (isFocused() || picked().length)) {
+    fresh.hidden = !found.length; // so many that nothing would stay of what somebody is at
+  } else if (missing.length === found.length) {
     grid.replaceChildren(...found);
   } else {
     const first = grid.firstElementChild;
@@ -117,15 +133,20 @@ async function bringTop() {
     }
   }
   dropOldest();
-  if (!grid.contains(document.activeElement) && !picked().length) setCurrent(grid.firstElementChild);
+  if (isFocused()) current.scrollIntoView({ block: "nearest" });
+  else if (!picked().length) setCurrent(grid.firstElementChild);
   settle();
 }
 
-/** Those that were taken back or put right elsewhere. */
+/** Those that were taken back or put right elsewhere; and how Beartray does. */
 async function dropGone() {
   const ids = tiles().slice(0, 500).map((tile) => Number(tile.dataset.id));
-  if (!ids.length) return;
-  const listed = new Set((await post("/listed", { ids })).listed);
+  const { listed: still, headline, problem } = await post("/listed", { ids });
+  const listed = new Set(still);
+  document.getElementById("headline").textContent = headline;
+  const banner = document.getElementById("problem");
+  if (banner.textContent !== (problem ?? "")) banner.textContent = problem ?? "";
+  banner.hidden = !problem;
   for (const id of ids) if (!listed.has(id)) remove(document.getElementById(`tile-${id}`));
   settle();
 }
@@ -142,22 +163,52 @@ function remove(tile) {
 }
 
 function settle() {
-  if (!current?.isConnected) setCurrent(grid.firstElementChild);
+  if (!current?.isConnected) setCurrent(firstInView());
   document.getElementById("empty").hidden = grid.children.length > 0;
   showBar();
 }
 
 window.addEventListener("news", follow);
 fresh.addEventListener("click", async () => {
-  fresh.hidden = true;
-  cut = false;
   try {
     grid.replaceChildren(...await fetchTiles(""));
-  } catch (error) { say(error.message); }
-  setCurrent(grid.firstElementChild);
+  } catch (error) {
+    say(error.message);
+    return;
+  }
+  above = "";
+  fresh.hidden = true;
+  setCurrent(grid.firstElementChild, true);
   scrollTo(0, 0);
   settle();
 });
+
+// Coming back from a photo
+
+const firstInView = () => tiles().find((tile) => tile.getBoundingClientRect().bottom > 100);
+
+/** Opened by a click or by Enter. */
+grid.addEventListener("click", (event) => {
+  const tile = event.target.closest("a")?.closest(".tile");
+  if (!tile) return;
+  const place = { search: location.search, above, count: grid.children.length, id: tile.id, top: scrollY };
+  sessionStorage.setItem("place", JSON.stringify(place));
+});
+
+async function comeBack() {
+  const place = JSON.parse(sessionStorage.getItem("place") ?? "null");
+  const [how] = performance.getEntriesByType("navigation");
+  const isBack = location.hash === "#back" || how?.type === "back_forward";
+  if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+  if (!isBack || place?.search !== location.search) return;
+  if (place.above) {
+    grid.replaceChildren(...await fetchTiles(place.above));
+    cutAfter(place.above);
+  }
+  while (grid.children.length < place.count && await more());
+  scrollTo(0, place.top);
+  setCurrent(document.getElementById(place.id) ?? firstInView(), true);
+}
 
 // Choosing and putting right
 
@@ -167,21 +218,32 @@ function setCurrent(tile, focus = false) {
   const link = current?.querySelector("a");
   link?.setAttribute("tabindex", "0");
   if (focus && link) {
-    link.focus();
+    link.focus({ preventScroll: true });
     current.scrollIntoView({ block: "nearest" });
   }
 }
 
+/** All from one tile to the other. */
+function pick(one, other, on) {
+  const all = tiles(), [first, last] = [all.indexOf(one), all.indexOf(other)].sort((a, b) => a - b);
+  for (const tile of all.slice(first, last + 1)) boxOf(tile).checked = on;
+}
+
 function showBar() {
   const count = picked().length;
+  const hadFocus = bar.contains(document.activeElement);
   bar.hidden = count === 0;
+  if (bar.hidden && hadFocus) setCurrent(current, true);
   grid.classList.toggle("picking", count > 0);
   document.getElementById("picked").textContent = `${count} selected`;
 }
 
 async function act(address, body, words) {
-  const chosen = picked().length ? picked() : [current].filter(Boolean);
-  if (!chosen.length) return;
+  const chosen = picked().length ? picked() : isFocused() ? [current] : [];
+  if (!chosen.length) {
+    say("Choose a photo first: with the arrow keys, or by the box in its corner.");
+    return;
+  }
   const ids = chosen.map((tile) => Number(tile.dataset.id));
   try {
     const { done, refused } = await post(address, { ids, ...body });
@@ -202,7 +264,7 @@ function replace(old, now, html) {
   if (!after) { remove(before); return; }
   document.getElementById(`tile-${now}`)?.remove();
   after.dataset.more = before.dataset.more ?? "";
-  const hadFocus = before.contains(document.activeElement) || document.activeElement === document.body;
+  const hadFocus = before.contains(document.activeElement);
   before.replaceWith(after);
   if (before === current) setCurrent(after, hadFocus);
 }
@@ -218,13 +280,24 @@ bar.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
   if (button.dataset.correct !== undefined) correct(button.dataset.correct);
+  else if (button.dataset.chosen !== undefined) correct(bar.querySelector("select").value);
   else if (button.dataset.none !== undefined) correct(null);
   else if (button.dataset.undo !== undefined) undo();
-  else { clear(); setCurrent(current, true); }
+  else clear();
 });
-grid.addEventListener("change", (event) => { setCurrent(event.target.closest(".tile")); showBar(); });
+grid.addEventListener("click", (event) => {
+  if (event.target.type !== "checkbox") return;
+  const tile = event.target.closest(".tile");
+  if (event.shiftKey && lastPicked?.isConnected) pick(lastPicked, tile, event.target.checked);
+  lastPicked = tile;
+  setCurrent(tile);
+  showBar();
+});
 grid.addEventListener("focusin", (event) => setCurrent(event.target.closest(".tile")));
 grid.addEventListener("error", (event) => event.target.closest(".tile")?.classList.add("lost"), true);
+for (const image of grid.querySelectorAll("img")) {
+  if (image.complete && !image.naturalWidth) image.closest(".tile").classList.add("lost"); // before we listened
+}
 
 // Keys
 
@@ -238,14 +311,13 @@ document.addEventListener("keydown", (event) => {
   const key = event.key;
   if (key in steps && current) {
     const all = tiles(), from = all.indexOf(current);
-    const focused = grid.contains(document.activeElement);
-    const to = focused ? all[from + steps[key]()] : current;
+    const to = isFocused() ? all[from + steps[key]()] : firstInView();
     if (to) {
-      if (event.shiftKey) for (const tile of [current, to]) boxOf(tile).checked = true;
+      if (event.shiftKey && isFocused()) pick(current, to, true);
       setCurrent(to, true);
       showBar();
     }
-  } else if (key === " " && grid.contains(document.activeElement) && event.target.type !== "checkbox") {
+  } else if (key === " " && isFocused() && event.target.type !== "checkbox") {
     boxOf(current).checked = !boxOf(current).checked;
     showBar();
   } else if (/^[1-9]$/.test(key) && labels[key - 1] !== undefined) {
@@ -263,6 +335,9 @@ document.addEventListener("keydown", (event) => {
   }
   event.preventDefault();
 });
+
+setCurrent(grid.firstElementChild);
+comeBack().catch((error) => say(error.message));
 
 // Filters take effect as they are chosen.
 document.querySelector(".filters").addEventListener("change", (event) => {

@@ -6,7 +6,13 @@ const photo = document.getElementById("photo");
 const id = Number(photo.dataset.id);
 const labels = JSON.parse(photo.dataset.labels);
 const back = document.getElementById("back");
-back.href = `/${sessionStorage.getItem("gallery") ?? ""}`;
+const place = JSON.parse(sessionStorage.getItem("place") ?? "null");
+if (place) back.href = `/${place.search}#back`; // to where it was opened
+
+const image = photo.querySelector("figure img");
+const isLost = () => { image.remove(); document.getElementById("unseen").hidden = false; };
+image?.addEventListener("error", isLost);
+if (image?.complete && !image.naturalWidth) isLost();
 
 let acting = false;
 
@@ -15,7 +21,11 @@ async function act(address, body) {
   try {
     const { done, refused } = await post(address, { ids: [id], ...body });
     if (refused.length) { say(refused[0]); acting = false; }
-    else location.replace(`/photo/${done[0].new ?? id}`);
+    else {
+      const now = done[0].new ?? id;
+      if (place?.id === `tile-${id}`) sessionStorage.setItem("place", JSON.stringify({ ...place, id: `tile-${now}` }));
+      location.replace(`/photo/${now}`);
+    }
   } catch (error) {
     say(error.message);
     acting = false;
@@ -27,8 +37,9 @@ const find = (test) => buttons.find((button) => !button.disabled && test(button.
 
 for (const button of buttons) {
   button.addEventListener("click", () => {
-    const { correct, undo } = button.dataset;
+    const { correct, chosen, undo } = button.dataset;
     if (undo !== undefined) act("/undo", {});
+    else if (chosen !== undefined) act("/correct", { label: photo.querySelector("select").value });
     else act("/correct", { label: correct ?? null });
   });
 }

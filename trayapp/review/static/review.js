@@ -10,7 +10,7 @@ let timer = 0;
 export function say(words) {
   clearTimeout(timer);
   toast.textContent = words;
-  timer = setTimeout(() => { toast.textContent = ""; }, 6000);
+  timer = setTimeout(() => { toast.textContent = ""; }, Math.max(6000, 70 * words.length));
 }
 
 /** POST an object; the answer, or an Error with words for the person. */
@@ -65,6 +65,15 @@ window.addEventListener("pageshow", (event) => { if (event.persisted && source =
 setInterval(() => { if (document.hidden) post("/listed", { ids: [] }).catch(() => {}); }, AWAKE_MS);
 
 listen();
+// A picture that misses the page for it would take the place of this one.
+if (document.body.dataset.page !== "what") {
+  document.addEventListener("dragover", (event) => event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    say("Open “What is this?” to drop pictures.");
+  });
+}
+
 const own = { photos: document.getElementById("photo") ? "photo" : "gallery", what: "what", settings: "settings" };
 const name = own[document.body.dataset.page];
 if (name) import(`/static/${name}.js`);
