@@ -97,7 +97,7 @@ class Reviewing:
                 found = catalog.labels(catalog.find(package, self._paths))
             except EngineError:
                 found = ()
-            self._labels = (package, tuple(sorted(found)))
+            self._labels = (package, tuple(sorted(found, key=str.casefold)))
         return self._labels[1]
 
     def _rules(self) -> Rules | None:

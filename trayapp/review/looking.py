@@ -42,7 +42,7 @@ class Looking:
             problem=self._parts.controls.problem(),
             wanted=wanted,
             shows=show_chips(wanted),
-            labels=label_chips(wanted, self._colours()),
+            labels=label_chips(wanted, sorted(self._colours(), key=str.casefold)),
             any_day=address(replace(wanted, day=None)),
             models=self._gallery.models(),
             query=address(wanted).partition("?")[2],

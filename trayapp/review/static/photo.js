@@ -16,7 +16,7 @@ if (image?.complete && !image.naturalWidth) isLost();
 
 let acting = false;
 
-async function act(address, body) {
+async function act(address, body, words) {
   acting = true; // the server tells of it, too, and that must not reload this page
   try {
     const { done, refused } = await post(address, { ids: [id], ...body });
@@ -24,6 +24,7 @@ async function act(address, body) {
     else {
       const now = done[0].new ?? id;
       if (place?.id === `tile-${id}`) sessionStorage.setItem("place", JSON.stringify({ ...place, id: `tile-${now}` }));
+      sessionStorage.setItem("did", words);
       location.replace(`/photo/${now}`);
     }
   } catch (error) {
@@ -32,15 +33,26 @@ async function act(address, body) {
   }
 }
 
+const put = (label) =>
+  act("/correct", { label }, label === null ? "Put to none of these." : `Now filed as ${label}.`);
+
+// What was done before this page took the place of the last one.
+const did = sessionStorage.getItem("did");
+if (did) {
+  sessionStorage.removeItem("did");
+  document.getElementById("title").focus();
+  say(did);
+}
+
 const buttons = [...photo.querySelectorAll(".actions button")];
 const find = (test) => buttons.find((button) => !button.disabled && test(button.dataset));
 
 for (const button of buttons) {
   button.addEventListener("click", () => {
     const { correct, chosen, undo } = button.dataset;
-    if (undo !== undefined) act("/undo", {});
-    else if (chosen !== undefined) act("/correct", { label: photo.querySelector("select").value });
-    else act("/correct", { label: correct ?? null });
+    if (undo !== undefined) act("/undo", {}, "Taken back.");
+    else if (chosen !== undefined) put(photo.querySelector("select").value);
+    else put(correct ?? null);
   });
 }
 
