@@ -8,6 +8,7 @@ import os
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,6 +117,9 @@ def test_photos_appear_are_put_right_and_taken_back(visit: Visit) -> None:
         expect(visit.tile(name)).to_be_visible(timeout=PATIENCE_MS)
     expect(visit.tile("one.jpg")).to_contain_text("grizzly")
     expect(visit.tile("desk.jpg")).to_contain_text("Not recognised")
+    expect(page.locator("h1")).to_contain_text("2 filed today")
+    page.keyboard.press("3")
+    expect(page.get_by_role("status")).to_contain_text("Choose a photo first")
     visit.tile("one.jpg").locator("a").focus()
     page.keyboard.press("3")  # black, grizzly, teddy
     expect(visit.tile("one.jpg")).to_contain_text("you said")
@@ -161,6 +165,7 @@ def test_several_are_selected_and_one_is_looked_at(visit: Visit) -> None:
     visit.shoot("selection")
     page.get_by_role("button", name="None of these").click()
     expect(page.locator(".tile", has_text="None of these")).to_have_count(2)
+    expect(page.locator(".tile", has_text="None of these").last.locator("a")).to_be_focused()
     assert len([name for name in names(inbox) if "/" not in name]) == 2
     page.keyboard.press("Escape")
     expect(page.get_by_text("selected")).to_be_hidden()
@@ -173,11 +178,16 @@ def test_several_are_selected_and_one_is_looked_at(visit: Visit) -> None:
     page.get_by_role("button", name="This is a teddy").click()
     expect(page.get_by_role("heading", name="teddy")).to_be_visible()
     assert len([name for name in names(inbox) if name.startswith("teddy/")]) == 1
+    expect(page.get_by_role("heading", name="teddy")).to_be_focused()
+    expect(page.get_by_role("status")).to_have_text("Now filed as teddy.")
     expect(page.get_by_text("as you said")).to_be_visible()
     visit.shoot("photo")
     page.keyboard.press("u")
     expect(page.get_by_role("heading", name="grizzly")).to_be_visible()
     assert not [name for name in names(inbox) if name.startswith("teddy/")]
+    expect(page.get_by_role("status")).to_have_text("Taken back.")
+    page.keyboard.press("Escape")
+    expect(page.locator(".tile", has_text="grizzly").first.locator("a")).to_be_focused()
 
 
 DROP = """
@@ -218,6 +228,11 @@ def test_settings_take_effect_and_say_what_is_wrong(visit: Visit) -> None:
     visit.page.get_by_label("Copy into folders").check()
     expect(visit.page.get_by_text("Done.")).to_be_visible()
     wait_until(lambda: visit.program.status()["action"] == "copy", 10, "it is in force")
+    refusal = {"status": 409, "json": {"error": "not now"}}
+    visit.page.route("**/set", lambda route: route.fulfill(**refusal), times=1)
+    visit.page.get_by_label("Tag where they are").check(force=True, no_wait_after=True)
+    expect(visit.page.get_by_text("not now")).to_be_visible()
+    expect(visit.page.get_by_label("Copy into folders")).to_be_checked()
     visit.page.get_by_label("Watched folder").fill("/not/there")
     visit.page.get_by_role("button", name="Change").click()
     expect(visit.page.get_by_text("is not a folder that is there")).to_be_visible()
@@ -251,6 +266,9 @@ def test_everybody_can_use_it(visit: Visit, scheme: Any) -> None:
             wide = page.evaluate("document.documentElement.scrollWidth")
             assert wide <= width, (path, width, wide)
         visit.shoot(f"{name}-phone-{scheme}")
+        if not path:
+            page.keyboard.press("?")
+            expect(page.get_by_role("dialog")).to_be_visible()
         assert Axe().run(page).violations_count == 0
         page.set_viewport_size(DESK)  # type: ignore[arg-type]
     visit.complaints.clear()  # the photo that is not there
@@ -283,12 +301,17 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     assert page.evaluate("document.activeElement.closest('.tile').previousElementSibling !== null")
     page.keyboard.press("3")
     wait_until(lambda: len(list((visit.inbox / "teddy").glob("*"))) == 1, 10, "it was put right")
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    seed(visit.program, visit.inbox, 61, since=time.time())  # more than a page at once
+    expect(page.get_by_role("button", name="New photos")).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("2 selected")).to_be_visible()
 
 
-def seed(program: Program, inbox: Path, count: int) -> None:
-    """A journal of `count` photos that are all one file on the disk."""
+def seed(program: Program, inbox: Path, count: int, since: float = 1.7e9) -> None:
+    """A journal of `count` photos that are all one file on the disk, one a second."""
     program.command("history")
-    (inbox / "grizzly").mkdir()
+    (inbox / "grizzly").mkdir(exist_ok=True)
     photo = picture(inbox / "grizzly" / "all.jpg")
     db = sqlite3.connect(program.home / "journal.sqlite")
     db.executemany(
@@ -296,7 +319,7 @@ def seed(program: Program, inbox: Path, count: int) -> None:
         " owner, model, scores) VALUES (?, 1, 'move', ?, ?, 'grizzly', 0.95, 'done', '', 'bears',"
         " '{}')",
         [
-            (1.7e9 + number, os.fsencode(inbox / f"{number}.jpg"), os.fsencode(photo))
+            (since + number, os.fsencode(inbox / f"{number}.jpg"), os.fsencode(photo))
             for number in range(count)
         ],
     )
@@ -322,9 +345,19 @@ def test_two_thousand_photos_are_scrolled_through(
 
         wait_until(at_the_end, 90, "all were seen")
         assert most <= 700
+        page.locator("#tile-300 a").focus()
+        for back in (lambda: page.keyboard.press("Escape"), page.go_back):
+            page.keyboard.press("Enter")
+            link = page.get_by_role("link", name="All photos")
+            expect(link).to_have_attribute("href", "/#back")  # its script is at work
+            back()
+            expect(page.locator("#tile-300 a")).to_be_focused()
+            expect(page.locator("#tile-300")).to_be_in_viewport()
         page.get_by_role("button", name="Back to the newest").click()
-        expect(page.locator("#tile-2000")).to_be_visible()
+        expect(page.locator("#tile-2000 a")).to_be_focused()
         assert visit.complaints == []
+        program.command("quit")
+        expect(page.get_by_role("alert")).to_contain_text("does not answer")
 
 
 ATTACK = Path(__file__).with_name("attack.js")

@@ -8,9 +8,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from starlette.datastructures import QueryParams
 
 from trayapp.database import Database
 from trayapp.journal import Journal
+from trayapp.review.filters import address, label_chips, read_filter, show_chips
 from trayapp.review.gallery import Cursor, Filter, Gallery, Show
 from trayapp.review.overview import Overview
 
@@ -109,6 +111,24 @@ def test_each_filter_shows_what_it_says_each_once_the_newest_first(
     expected = [id_ for (id_,) in rows]
     assert walk(gallery(database), wanted) == expected
     assert expected or wanted.label == "panda"
+
+
+def test_a_filter_that_is_clicked_keeps_those_that_go_with_it() -> None:
+    wanted = Filter("unsure", "teddy", date(2026, 11, 21), "bears")
+    rest = "day=2026-11-21&model=bears"
+    shows = {chip.words: chip.address for chip in show_chips(wanted)}
+    assert shows == {
+        "All": f"/?{rest}",
+        "Not recognised": f"/?show=none&{rest}",
+        "Unsure": address(wanted),
+        "Put right": f"/?show=corrected&label=teddy&{rest}",
+    }
+    assert [chip.words for chip in show_chips(wanted) if chip.on] == ["Unsure"]
+    black, teddy = label_chips(wanted, ["black & white", "teddy"])
+    assert black.address == f"/?show=unsure&label=black+%26+white&{rest}" and not black.on
+    assert teddy.address == f"/?show=unsure&{rest}" and teddy.on
+    for chip in (*show_chips(wanted), black, teddy):
+        assert address(read_filter(QueryParams(chip.address[2:]))) == chip.address
 
 
 def test_photos_of_the_same_moment_are_each_shown_once(database: Database) -> None:

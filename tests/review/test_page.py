@@ -64,6 +64,8 @@ def test_several_at_once_and_what_cannot_be_is_said(review: Review) -> None:
     (review.folder / "grizzly" / "1.jpg").unlink()
     answer = review.post("/correct", {"ids": ids, "label": None}).json
     assert [done["old"] for done in answer["done"]] == [ids[0], ids[2]]
+    page = review.get(f"/photo/{ids[1]}").text
+    assert "no longer where it was" in page and '<img src="/large' not in page
     assert len(answer["refused"]) == 1 and "no longer there" in answer["refused"][0]
     assert names(review.folder) == {"0.jpg", "2.jpg"}
     batches = {review.live.journal.entry(done["new"]).batch for done in answer["done"]}

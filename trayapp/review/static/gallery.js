@@ -38,7 +38,7 @@ async function fetchTiles(after) {
 function more() {
   loading ??= load().then((found) => {
     loading = null;
-    if (found && document.getElementById("end").getBoundingClientRect().top < innerHeight + 800) more();
+    if (found) moreIfNear();
     return found;
   });
   return loading;
@@ -85,30 +85,36 @@ function dropOldest() {
   if (last && grid.children.length === MOST) last.dataset.more = last.dataset.cursor;
 }
 
-new IntersectionObserver((entries) => { if (entries[0].isIntersecting) more(); }, { rootMargin: "800px" })
-  .observe(document.getElementById("end"));
+/** At every scroll: an observer would miss an end that moves away and comes back within one frame. */
+function moreIfNear() {
+  if (document.getElementById("end").getBoundingClientRect().top < innerHeight + 800) more();
+}
+addEventListener("scroll", moreIfNear, { passive: true });
+addEventListener("resize", moreIfNear, { passive: true });
 
 // What is new
 
-let following = false;
-let again = false;
+let turn = Promise.resolve();
+let coming = false;
 
-async function follow() {
-  if (following) { again = true; return; }
-  following = true;
-  try {
+/** What is new must not take away a tile that is being put right: one after the other. */
+function inTurn(task) {
+  turn = turn.then(task).catch(() => {}); // the banner says that nobody answers
+}
+
+function follow() {
+  if (coming) return;
+  coming = true;
+  inTurn(async () => {
+    coming = false;
     await dropGone();
-    if (above || scrollY > 400) {
-      if (!above && await isNews()) {
-        fresh.textContent = "New photos – show them";
-        fresh.hidden = false;
-      }
-    } else {
+    if (!above && scrollY <= 400) {
       await bringTop();
+    } else if (!above && await isNews()) {
+      fresh.textContent = "New photos – show them";
+      fresh.hidden = false;
     }
-  } catch { /* the banner says that nobody answers */ }
-  following = false;
-  if (again) { again = false; follow(); }
+  });
 }
 
 async function isNews() {
@@ -238,15 +244,19 @@ function showBar() {
   document.getElementById("picked").textContent = `${count} selected`;
 }
 
-async function act(address, body, words) {
+function act(address, body, words) {
   const chosen = picked().length ? picked() : isFocused() ? [current] : [];
   if (!chosen.length) {
     say("Choose a photo first: with the arrow keys, or by the box in its corner.");
     return;
   }
   const ids = chosen.map((tile) => Number(tile.dataset.id));
+  inTurn(() => doIt(address, { ids, ...body }, words));
+}
+
+async function doIt(address, body, words) {
   try {
-    const { done, refused } = await post(address, { ids, ...body });
+    const { done, refused } = await post(address, body);
     for (const { old, new: now, html } of done) replace(old, now, html);
     const count = done.length === 1 ? "1 photo" : `${done.length} photos`;
     const bad = refused.length > 1 ? `${refused[0]} (and ${refused.length - 1} more)` : refused[0];
@@ -337,6 +347,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 setCurrent(grid.firstElementChild);
+moreIfNear();
 comeBack().catch((error) => say(error.message));
 
 // Filters take effect as they are chosen.
