@@ -138,7 +138,7 @@ class Looking:
 def read_id(request: Request) -> int:
     """The number in the path; one that no entry has where there is none."""
     text = str(request.path_params["id"])
-    return min(int(text), LARGEST_ID) if text.isascii() and text.isdigit() else -1
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
 
 
 def _sidecars(entry: Entry) -> list[str]:
