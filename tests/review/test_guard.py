@@ -62,6 +62,24 @@ def test_other_pages_are_refused(review: Review) -> None:
     assert review.get("/", Sec_Fetch_Site="none").status == 200
 
 
+def test_cookies_of_other_local_servers_do_not_lock_the_page(review: Review) -> None:
+    """A browser sends them along, as it knows of no ports."""
+    for other in ('a={"b": 1}', "a[b]=1", "a=\u00e9", "a", 'a="'):
+        assert review.get("/tiles", Cookie=f"{other}; {review.cookie}").status == 200
+        assert review.get("/tiles", Cookie=f"{review.cookie}; {other}").status == 200
+        assert says_nothing(review.get("/tiles", Cookie=other), review)
+
+
+def test_who_is_refused_is_not_listened_to(review: Review) -> None:
+    request = f"POST /classify HTTP/1.1\r\nHost: {review.host}\r\nContent-Length: 99999\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(review.host[10:])), timeout=5) as connection:
+        connection.sendall(request.encode())
+        heard = b""
+        while piece := connection.recv(10_000):
+            heard += piece
+        assert heard.startswith(b"HTTP/1.1 403") and heard.endswith(REFUSED.encode())
+
+
 def test_a_form_of_another_kind_is_not_taken(review: Review) -> None:
     id_ = review.file("a.jpg")
     body = f'{{"ids": [{id_}]}}'.encode()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -58,23 +58,21 @@ class Guard:
     def _refusal(self, scope: Scope) -> ASGIApp | None:
         headers, reading = Headers(scope=scope), scope["method"] in ("GET", "HEAD")
         if headers.getlist("host") != [self._host]:
-            return PlainTextResponse(REFUSED, 403)
+            return _refused(REFUSED, 403)
         origins, own = headers.getlist("origin"), [f"http://{self._host}"]
         if origins != own and (origins or not reading):
-            return PlainTextResponse(REFUSED, 403)
+            return _refused(REFUSED, 403)
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
-            return PlainTextResponse(REFUSED, 403)
+            return _refused(REFUSED, 403)
         if scope["path"] == ENTRANCE and reading:
             return None
-        if not self._keys.knows(self._token(headers)):
-            return PlainTextResponse(CLOSED, 401)
+        # Not http.cookies: that takes none where one of another local server's is ill-formed.
+        if not self._keys.knows(HTTPConnection(scope).cookies.get(self.cookie, "")):
+            return _refused(CLOSED, 401)
         self._seen()
         return None
 
-    def _token(self, headers: Headers) -> str:
-        try:
-            cookies: SimpleCookie = SimpleCookie("; ".join(headers.getlist("cookie")))
-        except CookieError:
-            return ""
-        found = cookies.get(self.cookie)
-        return "" if found is None else found.value
+
+def _refused(words: str, status: int) -> ASGIApp:
+    """What else such a visitor sends is not listened to."""
+    return PlainTextResponse(words, status, {"connection": "close"})
