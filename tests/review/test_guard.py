@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import sys
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import picture, wait_until
 from tests.review.conftest import Answer, Review
+from trayapp.review import visitor
 from trayapp.review.guard import CLOSED, REFUSED
 
 pytestmark = pytest.mark.flow
 
 PAGES = ["/", "/tiles", "/photo/1", "/thumb/1", "/large/1", "/what", "/overview", "/settings"]
+STRANGER = 12_345
 OTHERS = ["/events", "/static/review.js", "/nothing", "/..%2f..%2fetc/passwd"]
 POSTS = ["/correct", "/undo", "/listed", "/set", "/classify"]
 
@@ -70,6 +76,50 @@ def test_cookies_of_other_local_servers_do_not_lock_the_page(review: Review) -> 
         assert says_nothing(review.get("/tiles", Cookie=other), review)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says whose a connection is")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can be two")
+def test_another_user_is_not_even_heard(review: Review) -> None:
+    """Who reads the link in the list of processes, or the cookie at another port, is too late."""
+    ask = "exec 3<>/dev/tcp/127.0.0.1/$0 && printf '%b' \"$1\" >&3 && cat <&3"
+    for path in (review.link(), "/tiles"):
+        request = f"GET {path} HTTP/1.1\r\nHost: {review.host}\r\nCookie: {review.cookie}\r\n"
+        command = ["bash", "-c", ask, review.host[10:], f"{request}Connection: close\r\n\r\n"]
+        own = subprocess.run(command, capture_output=True, check=False)
+        assert own.stdout.startswith((b"HTTP/1.1 303", b"HTTP/1.1 200"))
+    command[-1] = command[-1].replace("/tiles", review.link())
+    done = subprocess.run(command, capture_output=True, check=False, user=STRANGER, cwd="/")
+    assert done.stdout == b"" and b"reset" in done.stderr
+    assert review.get("/tiles").status == 200
+
+
+def test_those_who_say_nothing_take_no_room(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each connection is an open file, of which the filing needs some too."""
+    monkeypatch.setattr(visitor, "WORD_SECONDS", 1.0)
+    monkeypatch.setattr(visitor, "MOST", 20)
+    port, start = int(review.host[10:]), time.monotonic()
+    with ExitStack() as stack:
+        silent = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            for _ in range(2 * visitor.MOST)
+        ]
+        for one in silent[visitor.MOST :]:
+            assert is_over(one), "one too many"
+        silent[0].sendall(b"GET / HTTP/1.1\r\nHost: ")
+        for one in silent[: visitor.MOST]:
+            assert is_over(one), "not a word"
+        assert time.monotonic() - start < 15
+        assert review.get("/tiles").status == 200
+
+
+def is_over(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
 def test_who_is_refused_is_not_listened_to(review: Review) -> None:
     request = f"POST /classify HTTP/1.1\r\nHost: {review.host}\r\nContent-Length: 99999\r\n\r\n"
     with socket.create_connection(("127.0.0.1", int(review.host[10:])), timeout=5) as connection:
@@ -112,7 +162,20 @@ def test_numbers_name_photos_and_nothing_else_does(review: Review, tmp_path: Pat
     id_ = review.file("a.jpg")
     assert review.get(f"/thumb/{id_}").headers["content-type"] == "image/jpeg"
     tricks = [
-        *("0", "-1", "999999", "9" * 40, "9" * 5000, "1e3", "1.0", "0x1", "٣", "%00", "1%00", "' OR 1=1"),
+        *(
+            "0",
+            "-1",
+            "999999",
+            "9" * 40,
+            "9" * 5000,
+            "1e3",
+            "1.0",
+            "0x1",
+            "٣",
+            "%00",
+            "1%00",
+            "' OR 1=1",
+        ),
         *("..", "../secret.jpg", "%2e%2e%2fsecret.jpg", "..%2f..%2fsecret.jpg", "%2fetc%2fpasswd"),
         *(str(secret).replace("/", "%2f"), "file:%2f%2f%2fetc%2fpasswd", "a.jpg"),
     ]

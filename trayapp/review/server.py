@@ -17,11 +17,13 @@ from trayapp.review.keys import Keys
 from trayapp.review.news import News
 from trayapp.review.parts import Parts
 from trayapp.review.site import build
+from trayapp.review.visitor import Visitor
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 END_SECONDS = 5.0
+BACKLOG = 32  # connections that are taken in at once, each with a file descriptor
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Server:
         if alone := getattr(socket, "SO_EXCLUSIVEADDRUSE", None):  # Windows lets others join
             self._socket.setsockopt(socket.SOL_SOCKET, alone, 1)
         self._socket.bind(("127.0.0.1", 0))
-        self._socket.listen(128)  # from here on a browser can connect, and waits
+        self._socket.listen(BACKLOG)  # from here on a browser can connect, and waits
         self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
         site = build(parts, self._keys, self._news, self.host)
         self._server = uvicorn.Server(_config(Guard(site, self.host, self._keys, self._touch)))
@@ -118,16 +120,16 @@ def _config(app: Guard) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="asyncio",
-        http="h11",
+        http=Visitor,
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="warning",
+        log_level="error",  # what is merely no good request is not worth a line each
         access_log=False,  # it would keep the one-time keys
         proxy_headers=False,
         server_header=False,
         date_header=False,
-        limit_concurrency=100,
+        backlog=BACKLOG,
         timeout_keep_alive=10,
         timeout_graceful_shutdown=2,
         h11_max_incomplete_event_size=16_384,
