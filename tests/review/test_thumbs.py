@@ -112,6 +112,24 @@ def test_one_picture_is_made_once_however_many_ask(tmp_path: Path) -> None:
     assert found == [engine.content] * 5 and engine.made == ["0.jpg"]
 
 
+def test_who_asks_as_it_is_made_gets_what_was_made(tmp_path: Path) -> None:
+    """One looks for it before it is kept, and asks for it after."""
+    engine = Engine()
+    (photo,) = photos(tmp_path, 1)
+    thumbs = Thumbs(tmp_path / "cache", engine.view)
+    look = thumbs._kept
+
+    def too_early(name: str) -> bytes | None:
+        thumbs._kept = look  # type: ignore[method-assign]
+        assert look(name) is None
+        thumbs.jpeg(photo, 100)
+        return None
+
+    thumbs._kept = too_early  # type: ignore[method-assign]
+    assert thumbs.jpeg(photo, 100) == engine.content
+    assert engine.made == ["0.jpg"]
+
+
 def test_what_cannot_be_shown_is_said_and_not_kept(tmp_path: Path) -> None:
     engine, cache = Engine(), tmp_path / "cache"
     (photo,) = photos(tmp_path, 1)

@@ -42,7 +42,7 @@ class Thumbs:
         patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._folder, self._view, self._limit, self._patience = folder, view, limit, patience
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._making: dict[str, Future[Shown]] = {}
         self._sizes = _found(folder)
         self._total = sum(self._sizes.values())
@@ -81,6 +81,8 @@ class Thumbs:
 
     def _make(self, name: str, path: Path, side: int) -> bytes:
         with self._lock:
+            if (kept := self._kept(name)) is not None:  # somebody else's, meanwhile
+                return kept
             ours = name not in self._making
             try:
                 future = self._making.get(name) or self._view(path, side)
@@ -89,16 +91,16 @@ class Thumbs:
             self._making[name] = future
         try:
             shown = future.result(self._patience)
+            if not shown.jpeg.startswith(JPEG):
+                raise NoPictureError("the photo cannot be shown")
+            if ours:
+                self._keep(name, shown.jpeg)
         except (EngineError, CancelledError, TooLateError):
             raise NoPictureError("the photo cannot be shown just now") from None
         finally:
             if ours:
                 with self._lock:
                     self._making.pop(name, None)
-        if not shown.jpeg.startswith(JPEG):
-            raise NoPictureError("the photo cannot be shown")
-        if ours:
-            self._keep(name, shown.jpeg)
         return shown.jpeg
 
     def _keep(self, name: str, content: bytes) -> None:
