@@ -38,6 +38,13 @@ class TrayActions:
     def view(self) -> View:
         return self._face.view()
 
+    def headline(self) -> str:
+        """The view's, for a fraction of what the view costs."""
+        return self._face.headline()
+
+    def problem(self) -> str | None:
+        return self._live.problem
+
     def pause(self, seconds: float | None) -> None:
         self._live.pause(None if seconds is None else time.time() + seconds)
 

@@ -25,10 +25,10 @@ class TrayControls:
         self._actions = actions
 
     def headline(self) -> str:
-        return self._actions.view().headline
+        return self._actions.headline()
 
     def problem(self) -> str | None:
-        return self._actions.view().problem
+        return self._actions.problem()
 
     def choices(self) -> Sequence[Choice]:
         from trayapp.review.parts import Choice

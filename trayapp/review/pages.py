@@ -71,7 +71,10 @@ def colours(labels: Sequence[str]) -> dict[str, int]:
 
 def shown(text: object) -> str:
     """A name from a disk, fit to show."""
-    return "".join(_letter(letter) for letter in str(text))
+    words = str(text)
+    if words.isascii() and words.isprintable():  # nearly all, and there are many on a page
+        return words
+    return "".join(_letter(letter) for letter in words)
 
 
 def path(found: Path) -> Markup:
