@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+import weakref
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import picture, wait_until
+from tests.helpers import make_tree, picture, wait_until
 from tests.review.conftest import Answer, Review
 from trayapp.review import visitor
 from trayapp.review.guard import CLOSED, REFUSED
@@ -241,10 +244,26 @@ def test_the_server_ends_when_nobody_looks(review: Review) -> None:
     before = review.host
     review.enter()
     assert review.host != before and review.get("/").status == 200
-    running = review.reviewing._server
-    assert running is not None
-    wait_until(lambda: not running._thread.is_alive(), 20, "the server to end")
+    running = weakref.ref(review.reviewing._server)
+    wait_until(lambda: review.reviewing._server is None, 20, "the server to end")
     with pytest.raises(OSError):
         review.get("/")
+    wait_until(lambda: not serving(), 10, "its threads to end")
+    gc.collect()
+    assert running() is None, "nor is anything of it kept, such as what it knew of the journal"
     review.enter()  # and it comes back, for those with a new link
     assert review.get("/").status == 200
+
+
+def serving() -> list[str]:
+    """The page's server, and those that read and wait for it."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name == "review" or name.startswith("AnyIO")]
+
+
+def test_what_was_looked_at_when_beartray_was_killed_is_not_kept(review: Review) -> None:
+    review.reviewing.close()
+    scratch = review.running.paths.private / "review"
+    make_tree(scratch, {"look-x": {"the picture": "private"}})
+    review.enter()
+    assert not scratch.exists()

@@ -34,7 +34,6 @@ class Reviewing:
         self.idle_seconds = IDLE_SECONDS
         self._lock = threading.Lock()
         self._server: Server | None = None
-        self._database: Database | None = None
         self._labels: tuple[str, tuple[str, ...]] = ("", ())
         self._correct = Correct(
             *(live.database, live.journal, live.filing),
@@ -57,11 +56,9 @@ class Reviewing:
 
     def close(self) -> None:
         with self._lock:
-            if self._server is not None:
-                self._server.stop()
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+            server = self._server
+        if server is not None:
+            server.stop()
 
     def _start(self) -> Server:
         from trayapp.review.nossl import do_without_ssl
@@ -71,11 +68,11 @@ class Reviewing:
         from trayapp.review.server import Server
 
         live = self._live
-        if self._database is None:  # of its own: a long look must not hold up the filing
-            self._database = Database(self._paths.journal_file)
+        # Of its own: a long look must not hold up the filing.
+        database = Database(self._paths.journal_file)
         parts = Parts(
-            database=self._database,
-            journal=Journal(self._database, "review"),
+            database=database,
+            journal=Journal(database, "review"),
             correct=self._put_right,
             undo=live.undo,
             classify=live.classify,
@@ -85,9 +82,15 @@ class Reviewing:
             cache=self._paths.cache / "thumbnails",
             scratch=self._paths.private / "review",
         )
-        server = Server(parts, self.idle_seconds)
+        server = Server(parts, self.idle_seconds, self._ended)
         server.start()
         return server
+
+    def _ended(self, server: Server) -> None:
+        """Nothing is kept of a server that nobody looks at any more."""
+        with self._lock:
+            if self._server is server:
+                self._server = None
 
     def labels(self) -> tuple[str, ...]:
         """Of the model in use, in alphabetical order."""

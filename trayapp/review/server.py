@@ -42,16 +42,19 @@ class Activity:
 
 class Server:
     """Listens on a port of 127.0.0.1 that the system chooses; from `start` on until `stop`, or
-    until no page has been open for `idle_seconds`.
+    until no page has been open for `idle_seconds`. Then it closes the parts' database, and
+    `ended` is called, on the server's own thread.
     """
 
     def __init__(
         self,
         parts: Parts,
         idle_seconds: float,
+        ended: Callable[[Server], None] = lambda _: None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._idle_seconds, self._activity = idle_seconds, Activity(now)
+        self._database, self._ended = parts.database, ended
         self._keys, self._news = Keys(), News()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if alone := getattr(socket, "SO_EXCLUSIVEADDRUSE", None):  # Windows lets others join
@@ -95,6 +98,8 @@ class Server:
             logger.exception("the review page's server failed")
         finally:
             self._socket.close()
+            self._database.close()
+            self._ended(self)
 
     async def _serve(self) -> None:
         self._news.open()

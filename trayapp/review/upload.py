@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections import deque
@@ -34,6 +35,7 @@ class Upload:
         self._classify, self._scratch, self._largest, self._now = classify, scratch, largest, now
         self._busy = 0
         self._times: deque[float] = deque()
+        shutil.rmtree(scratch, ignore_errors=True)  # what one that was killed had to leave
 
     async def endpoint(self, request: Request) -> Response:
         """POST with the picture's bytes as the body; answers as `beartray classify --json`."""
