@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -151,6 +152,19 @@ def test_open_pages_hear_of_what_is_filed(review: Review) -> None:
     review.reviewing.close()  # Beartray ends: so does the stream
     thread.join(10)
     assert not thread.is_alive()
+    connection.close()
+
+
+def test_no_answer_waits_for_word_that_its_beginning_has_come(review: Review) -> None:
+    """Which takes 40 ms where the system gathers what is sent (Nagle's algorithm)."""
+    connection = http.client.HTTPConnection("127.0.0.1", int(review.host[10:]), timeout=30)
+    connection.request("GET", "/what", headers={"Cookie": review.cookie})
+    assert connection.getresponse().read()
+    server = review.reviewing._server
+    assert server is not None
+    (kept,) = server._server.server_state.connections
+    sock = kept.transport.get_extra_info("socket")
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
     connection.close()
 
 

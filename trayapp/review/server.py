@@ -56,7 +56,8 @@ class Server:
         self._idle_seconds, self._activity = idle_seconds, Activity(now)
         self._database, self._ended = parts.database, ended
         self._keys, self._news = Keys(), News()
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # asyncio sends at once only where the protocol is named; else each answer waits for 40 ms.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if alone := getattr(socket, "SO_EXCLUSIVEADDRUSE", None):  # Windows lets others join
             self._socket.setsockopt(socket.SOL_SOCKET, alone, 1)
         self._socket.bind(("127.0.0.1", 0))
