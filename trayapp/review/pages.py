@@ -49,6 +49,11 @@ class Pages:
         }
         self._environment.globals["version"] = __version__
 
+    def prepare(self) -> None:
+        """Compile every template, which the first page of each would wait for."""
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
     def render(self, template: str, **values: object) -> str:
         return str(self._environment.get_template(template).render(**values))
 

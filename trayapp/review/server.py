@@ -15,6 +15,7 @@ import uvicorn
 from trayapp.review.guard import ENTRANCE, Guard
 from trayapp.review.keys import Keys
 from trayapp.review.news import News
+from trayapp.review.pages import Pages
 from trayapp.review.parts import Parts
 from trayapp.review.site import build
 from trayapp.review.visitor import Visitor
@@ -55,7 +56,7 @@ class Server:
     ) -> None:
         self._idle_seconds, self._activity = idle_seconds, Activity(now)
         self._database, self._ended = parts.database, ended
-        self._keys, self._news = Keys(), News()
+        self._keys, self._news, self._pages = Keys(), News(), Pages()
         # asyncio sends at once only where the protocol is named; else each answer waits for 40 ms.
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if alone := getattr(socket, "SO_EXCLUSIVEADDRUSE", None):  # Windows lets others join
@@ -63,7 +64,7 @@ class Server:
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen(BACKLOG)  # from here on a browser can connect, and waits
         self.host = f"127.0.0.1:{self._socket.getsockname()[1]}"
-        site = build(parts, self._keys, self._news, self.host)
+        site = build(parts, self._pages, self._keys, self._news, self.host)
         self._server = uvicorn.Server(_config(Guard(site, self.host, self._keys, self._touch)))
         self._thread = threading.Thread(target=self._run, name="review", daemon=True)
 
@@ -94,6 +95,7 @@ class Server:
 
     def _run(self) -> None:
         try:
+            self._pages.prepare()  # while the browser starts
             asyncio.run(self._serve())
         except Exception:  # a mistake of ours must not pass unseen
             logger.exception("the review page's server failed")

@@ -22,9 +22,9 @@ from trayapp.review.thumbs import Thumbs
 from trayapp.review.upload import Upload
 
 
-def build(parts: Parts, keys: Keys, news: News, host: str) -> Starlette:
+def build(parts: Parts, pages: Pages, keys: Keys, news: News, host: str) -> Starlette:
     """The application behind the guard; `host` is the server's own address."""
-    pages, gallery = Pages(), Gallery(parts.database, parts.journal)
+    gallery = Gallery(parts.database, parts.journal)
     looking = Looking(parts, pages, gallery, Thumbs(parts.cache, parts.view))
     doing, upload = Doing(parts, gallery, looking), Upload(parts.classify, parts.scratch)
     return Starlette(
