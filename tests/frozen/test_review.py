@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from tests.helpers import picture, wait_until
 pytestmark = pytest.mark.frozen
 
 
-def test_the_page_shows_what_was_filed(program: Bundled, tmp_path: Path) -> None:
+def test_the_page_shows_what_was_filed_and_puts_it_right(program: Bundled, tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     with program.running(inbox):
@@ -29,7 +31,24 @@ def test_the_page_shows_what_was_filed(program: Bundled, tmp_path: Path) -> None
                 text = get(connection, page, cookie)[0].decode()
                 for name in re.findall(r"/static/[\w.]+", text):
                     assert get(connection, name, cookie)[0]
-            assert get(connection, "/thumb/1", cookie)[0].startswith(b"\xff\xd8\xff")
+            for page in ("/thumb/1", "/large/1"):
+                assert get(connection, page, cookie)[0].startswith(b"\xff\xd8\xff")
+            assert get(connection, "/photo/2", cookie, 404)
+
+            def post(path: str, content: bytes) -> Any:
+                headers = {"Cookie": cookie, "Origin": f"http://{host}"}
+                headers["Content-Type"] = "application/json"
+                connection.request("POST", path, content, headers)
+                answer = connection.getresponse()
+                assert answer.status == 200, answer.read()
+                return json.loads(answer.read())
+
+            (done,) = post("/correct", b'{"ids": [1], "label": "teddy"}')["done"]
+            assert (inbox / "teddy" / "a.jpg").exists()
+            assert post("/classify", (inbox / "teddy" / "a.jpg").read_bytes())["label"] == "grizzly"
+            assert post("/undo", f'{{"ids": [{done["new"]}]}}'.encode())["done"]
+            assert (inbox / "grizzly" / "a.jpg").exists()
+            assert post("/set", b'{"name": "notify", "value": "off"}')["now"]["notify"] == "off"
         finally:
             connection.close()
 
