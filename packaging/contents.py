@@ -31,7 +31,11 @@ UNUSED = (
     # We write no text into pictures; FreeType, HarfBuzz and Brotli go with it.
     "PIL._imagingft",
     # Nothing is sent anywhere, so nothing is encrypted; asyncio and urllib do without.
-    *("ssl", "_ssl"),
+    *("ssl", "_ssl", "ftplib", "smtplib", "xmlrpc", "http.cookiejar"),
+    # For hosts whose names are not ASCII; the review page has one address, and no name.
+    "idna",
+    # As there is one in C.
+    "_pydecimal",
 )
 
 # Of what can only work on other systems, that which PyInstaller complains about here.
@@ -40,7 +44,8 @@ OTHER_SYSTEMS = {
         *("pystray._darwin", "pystray._win32", "pystray._util.win32"),
         *("watchdog.observers.fsevents", "watchdog.observers.kqueue"),
         *("watchdog.observers.read_directory_changes", "watchdog.observers.winapi"),
-        "platformdirs.windows",
+        *("platformdirs.windows", "asyncio.windows_events", "asyncio.windows_utils"),
+        "asyncio.proactor_events",
     ),
 }
 
@@ -50,10 +55,12 @@ _UNUSED_MODULES = re.compile(
       pygments\.(filters|formatters|lexers|styles)\.(?!_mapping$).*
     # pydantic as it was years ago, and for those who write programs
     | pydantic\.(mypy|v1)(\..*)?
-    # uvicorn's ways to serve with packages that we have not; anyio for another loop than asyncio's
+    # uvicorn's ways to serve with packages that we have not; anyio for another loop than asyncio's,
+    # and what of Jinja2 is for those who ask for it by name
     | uvicorn\.(workers|loops\.uvloop)
     | uvicorn\.protocols\.(http\.(httptools|zttp)\w*|websockets\.\w+_impl)
     | anyio\._backends\._trio
+    | jinja2\.(ext|sandbox|constants)
     """,
     re.VERBOSE,
 )

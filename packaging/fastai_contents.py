@@ -21,6 +21,8 @@ USED = frozenset(
         *("numpy.testing", "numpy.random", "numpy.fft", "numpy.polynomial", "numpy.f2py"),
         # 8-bit numbers for a model that was trained.
         *("onnxruntime.quantization", "onnxruntime.transformers"),
+        # requests, which fastai and torch fetch weights with, names them as it is imported.
+        *("http.cookiejar", "idna", "xmlrpc", "ftplib", "smtplib"),
     )
 )
 """What the standard edition goes without, and this one cannot."""
