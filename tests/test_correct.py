@@ -72,6 +72,21 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield Bench(folder, books)
 
 
+def test_a_photo_counts_once_as_what_it_is_now(bench: Bench) -> None:
+    journal, filed = bench.books.journal, bench.file(bench.photo())
+    other = bench.file(bench.photo("b.jpg"))
+    once = bench.correct(filed.id, "teddy")
+    assert journal.labels_filed(0) == {"grizzly": 1, "teddy": 1}
+    again = bench.correct(once.id, "black")
+    assert journal.labels_filed(0) == {"black": 1, "grizzly": 1}
+    assert [entry.id for entry in journal.filed(once=True)] == [again.id, other.id]
+    bench.undo(again)
+    assert journal.labels_filed(0) == {"grizzly": 1, "teddy": 1}
+    bench.undo(once)
+    assert journal.labels_filed(0) == {"grizzly": 2}
+    assert [entry.id for entry in journal.filed(once=True)] == [other.id, filed.id]
+
+
 def test_a_wrong_one_moves_with_its_sidecar_and_comes_back(bench: Bench) -> None:
     photo = bench.photo()
     (bench.folder / "a.jpg.xmp").write_text("mine")

@@ -20,7 +20,7 @@ ANYWHERE = Path("/photos/grizzly/a.jpg")
 PHOTO = Photo(ANYWHERE, 1, 1, "1:1")
 ENTRY = Entry(1, 0.0, 1, ANYWHERE, ANYWHERE, None, None, "move", "done")
 ASKED: list[tuple[str, Callable[[Journal, Notes], object]]] = [
-    ("newest", lambda journal, _: journal.filed(5)),
+    ("newest", lambda journal, _: journal.filed(5, once=True)),
     ("of one batch", lambda journal, _: journal.count_batch(1)),
     ("today", lambda journal, _: journal.labels_filed(0)),
     ("unfinished", lambda journal, _: journal.unfinished()),

@@ -100,7 +100,7 @@ def test_a_journal_from_before_there_were_totals(tmp_path: Path, inbox: Path) ->
     [
         lambda journal: journal.count_batch(1),
         lambda journal: journal.labels_filed(0),
-        lambda journal: journal.filed(5),
+        lambda journal: journal.filed(5, once=True),
         lambda journal: journal.history(20),
     ],
     ids=["of one batch", "today", "newest", "history"],

@@ -66,7 +66,8 @@ CREATE INDEX IF NOT EXISTS gallery_of_doubt ON entries (time)
 """
 # What the tray shows is kept, not counted with each photo anew, and by SQLite itself: whoever
 # files or takes back, in whichever process, does so in the same transaction. Midnight is the
-# beginning of a quarter of an hour in every time zone.
+# beginning of a quarter of an hour in every time zone. A photo that somebody puts right counts
+# once, as what it is now.
 QUARTER_SECONDS = 900
 TOTALS = (
     "CREATE TABLE filed_by_batch (batch INTEGER PRIMARY KEY, photos INTEGER NOT NULL)",
@@ -85,6 +86,12 @@ TOTALS = (
         INSERT INTO filed_by_quarter VALUES (
             CAST(new.time / {QUARTER_SECONDS} AS INTEGER), ifnull(new.label, ''),
             iif(new.state = 'done', 1, -1))
+            ON CONFLICT DO UPDATE SET photos = photos + excluded.photos;
+        INSERT INTO filed_by_quarter
+            SELECT CAST(e.time / {QUARTER_SECONDS} AS INTEGER), ifnull(e.label, ''),
+                iif(new.state = 'done', -1, 1)
+            FROM corrections c JOIN entries e ON e.id = c.corrects
+            WHERE c.entry = new.id AND e.state = 'done'
             ON CONFLICT DO UPDATE SET photos = photos + excluded.photos;
     END""",
 )

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trayapp import rows
-from trayapp.corrections import put_right_by, write_correction
+from trayapp.corrections import CURRENT, put_right_by, write_correction
 from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
 from trayapp.notes import (
     drop_left,
@@ -175,8 +175,7 @@ class Journal:
                 (self.owner, entry.id),
             )
             rows.write_steps(db, entry.id, "undo", steps)
-            photo = replace(photo, path=entry.path)
-            write_note(db, photo, outcome_before(db, entry), self._now())
+            write_note(db, replace(photo, path=entry.path), outcome_before(db, entry), self._now())
 
     def end_undo(self, entry: Entry, back: Photo | None, removed: Iterable[bytes] = ()) -> None:
         """It was taken back; `back` is the photo as it lies at its old place, and made folders
@@ -221,9 +220,10 @@ class Journal:
         """The entries that put a photo at `path` and were undone."""
         return self._entries("WHERE destination = ? AND state = 'undone'", raw(path))
 
-    def filed(self, limit: int = -1) -> list[Entry]:
-        """What is filed now and could be undone, newest first."""
-        return self._entries("WHERE state = 'done' ORDER BY id DESC LIMIT ?", limit)
+    def filed(self, limit: int = -1, *, once: bool = False) -> list[Entry]:
+        """What is filed now, newest first; `once`: not what somebody has put right since."""
+        where = f"WHERE state = 'done' {f'AND {CURRENT}' if once else ''} ORDER BY id DESC LIMIT ?"
+        return self._entries(where, limit)
 
     def filed_since(self, moment: float) -> list[int]:
         """The ids of what was filed since then and is still, newest first; there may be many."""

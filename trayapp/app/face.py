@@ -75,7 +75,7 @@ class Face:
 
     def view(self) -> View:
         live, journal = self._live, self._live.journal
-        newest, today = journal.filed(5), self._today()
+        newest, today = journal.filed(5, once=True), self._today()
         batch = Batch(newest[0].batch, journal.count_batch(newest[0].batch)) if newest else None
         return View(
             state=live.state,
