@@ -31,7 +31,6 @@ class Stand(enum.Enum):
 
 GRAIN_SECONDS = 2.0  # times on FAT are that coarse
 
-
 Arrived = Callable[[Step], None]
 
 
@@ -59,8 +58,7 @@ def carry_out(step: Step, arrived: Arrived) -> None:
 def stand(step: Step) -> Stand:
     """How far `step` got, from what lies on the disk now. Raises `OSError`."""
     if step.kind in ("write", "restore", "tag"):
-        now = _bytes_at(step)
-        return Stand.AFTER if now == step.after else Stand.BEFORE
+        return Stand.AFTER if _bytes_at(step) == step.after else Stand.BEFORE
     if step.kind == "remove":
         copy = look(step.target)
         ours = copy is not None and (step.photo is None or copy.looks_like(step.photo))
