@@ -1,12 +1,15 @@
-"""Files as a whole: written all or not at all, and their checksum."""
+"""Files as a whole: written all or not at all, read before they are needed, and their checksum."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+import sys
 import tempfile
 from pathlib import Path
+
+AHEAD_BYTES = 16 << 20  # of a file that pretends to be a photo the rest may never end
 
 
 def make_private(folder: Path) -> None:
@@ -42,3 +45,19 @@ def sha256(file: Path) -> str:
     """Of the content, in small hex. Raises `OSError`."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_ahead(file: Path) -> None:
+    """Have the system bring `file` from the disk into its memory, while whoever needs it next is
+    still at another; does not wait. Linux only: elsewhere, and where it cannot, nothing happens.
+    """
+    if sys.platform != "linux":
+        return
+    # A link or a pipe may have been put there since somebody looked.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+    with contextlib.suppress(OSError):
+        descriptor = os.open(file, flags)
+        try:
+            os.posix_fadvise(descriptor, 0, AHEAD_BYTES, os.POSIX_FADV_WILLNEED)
+        finally:
+            os.close(descriptor)

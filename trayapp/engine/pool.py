@@ -23,6 +23,7 @@ from trayapp.engine.worker import (
     Options,
     start,
 )
+from trayapp.files import read_ahead
 from trayapp.photo import Verdict
 
 logger = logging.getLogger(__name__)
@@ -118,6 +119,7 @@ class Pool:
                 raise EngineError("the engine is closed: Beartray is about to end")
             self._inbox.append(job)
             self._poke()
+        read_ahead(job.path)
         return job.future
 
     def classify(self, paths: Iterable[Path]) -> Generator[tuple[Path, Verdict], None, None]:
