@@ -48,8 +48,8 @@ def test_the_page_shows_what_was_filed_and_puts_it_right(program: Bundled, tmp_p
             assert post("/classify", (inbox / "teddy" / "a.jpg").read_bytes())["label"] == "grizzly"
             assert post("/undo", f'{{"ids": [{done["new"]}]}}'.encode())["done"]
             assert (inbox / "grizzly" / "a.jpg").exists()
-            quiet = b'{"name": "notify", "value": "off"}'
-            wait_until(lambda: post("/set", quiet)["now"]["notify"] == "off", 20, "it is set")
+            post("/set", b'{"name": "notify", "value": "off"}')
+            wait_until(lambda: program.status()["notify"] == "off", 20, "it is set")
         finally:
             connection.close()
 

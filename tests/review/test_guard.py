@@ -91,7 +91,7 @@ def test_another_user_is_not_even_heard(review: Review) -> None:
         assert own.stdout.startswith((b"HTTP/1.1 303", b"HTTP/1.1 200"))
     command[-1] = command[-1].replace("/tiles", review.link())
     done = subprocess.run(command, capture_output=True, check=False, user=STRANGER, cwd="/")
-    assert done.stdout == b"" and b"reset" in done.stderr
+    assert done.stdout == b"" and done.returncode != 0, done.stderr  # reset, or a broken pipe
     assert review.get("/tiles").status == 200
 
 
