@@ -83,6 +83,15 @@ def test_an_empty_file_of_the_persons_own_stays(books: Books, inbox: Path) -> No
     assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": ""}}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who writes")
+def test_what_somebody_has_just_begun_to_write_stays(books: Books, inbox: Path) -> None:
+    _, steps = begun(books, inbox / "a.jpg")
+    with steps[0].target.open("w") as stream:
+        books.filing.recover()
+        stream.write("theirs")
+    assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": "theirs"}}
+
+
 @pytest.mark.parametrize("mount_point_stays", [False, True])
 def test_a_temporary_file_on_a_disk_that_was_away_goes_when_it_is_back(
     books: Books, inbox: Path, tmp_path: Path, mount_point_stays: bool

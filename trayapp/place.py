@@ -88,7 +88,7 @@ def tidy(step: Step, begun: float) -> None:
     if photo or sidecar:
         there = look(step.target)
         held = there is not None and not there.size and there.mtime_ns / 1e9 > begun - GRAIN_SECONDS
-        if held and look(step.source) is not None:
+        if held and look(step.source) and not disk.being_written(step.target):
             step.target.unlink()
 
 
