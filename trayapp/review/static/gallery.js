@@ -348,7 +348,7 @@ document.addEventListener("keydown", (event) => {
 
 setCurrent(grid.firstElementChild);
 moreIfNear();
-comeBack().catch((error) => say(error.message));
+inTurn(() => comeBack().catch((error) => say(error.message))); // news waits until it is known what is above
 
 // Filters take effect as they are chosen.
 document.querySelector(".filters").addEventListener("change", (event) => {
