@@ -12,6 +12,7 @@ from tests.desktop.desk import require_programs, wait_until
 from tests.desktop.real_app import BROWN, GREY, RealApp, descendants
 from tests.helpers import SLOWNESS
 from tests.program import COLOURS
+from trayapp import times
 
 pytestmark = pytest.mark.desktop
 
@@ -68,14 +69,16 @@ def test_pauses(app: RealApp) -> None:
     app.wait_for_line("Paused until ")
     assert app.status()["pause_seconds_left"] > 3500
     desk.choose("Pause until tomorrow")
-    app.wait_for_line("Paused until tomorrow")
+    now = times.local_now()  # after midnight, that is the coming morning
+    morning = f"Paused until {times.until_words(times.tomorrow(now), now)}"
+    app.wait_for_line(morning)
     desk.screenshot("real-paused")
 
     # It comes back where it was.
     app.end()
     app.start_and_wait()
     app.wait_for_icon(GREY, 60)
-    app.wait_for_line("Paused until tomorrow")
+    app.wait_for_line(morning)
     assert app.tree() == ["IMG_0001.jpg"]
     desk.choose("Pause")  # a tick that is taken away
     app.wait_for_tree("teddy/IMG_0001.jpg")
