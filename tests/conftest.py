@@ -22,6 +22,14 @@ PATIENCE_SECONDS = 8.0  # longer than a call on the bus that nobody answers any 
 
 
 @pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    """A folder for photos that come."""
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
 def make_files(tmp_path: Path) -> Callable[..., Path]:
     """Write a tree ({"a.jpg": b"…", "grizzly": {}}) below the test's folder; returns the folder."""
 

@@ -61,11 +61,6 @@ class Menu:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    return make_tree(tmp_path / "inbox", {})
-
-
-@pytest.fixture
 def running(tmp_path: Path, inbox: Path) -> Iterator[Running]:
     shutil.copytree(COLOURS, tmp_path / "home" / "models" / "mine")
     running = Running(tmp_path / "home", watching(inbox), None)

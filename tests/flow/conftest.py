@@ -19,13 +19,6 @@ def program(tmp_path: Path) -> Program:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def photo() -> Callable[..., bytes]:
     """Writes a photo that shows `label` ("none": nothing known); no two are alike."""
     count = 0

@@ -18,12 +18,5 @@ def program(tmp_path: Path) -> Program:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def siege(program: Program, inbox: Path) -> Siege:
     return Siege(program, inbox)

@@ -85,13 +85,6 @@ def program(tmp_path: Path) -> Program:
 
 
 @pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
-
-
-@pytest.fixture
 def visit(browser: Browser, program: Program, inbox: Path) -> Iterator[Visit]:
     with visiting(browser, program, inbox) as found:
         yield found
