@@ -207,6 +207,12 @@ def test_the_overview_counts(review: Review) -> None:
         assert "<dt>photos</dt><dd>5</dd>" in text and "20 %" in text
 
 
+def printed_by(script: str) -> str:
+    """What a Python of its own prints, in which nothing is loaded yet."""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True).stdout
+
+
 def test_nothing_of_the_page_is_loaded_before_somebody_looks(tmp_path: Path) -> None:
     script = (
         "import sys\n"
@@ -215,10 +221,7 @@ def test_nothing_of_the_page_is_loaded_before_somebody_looks(tmp_path: Path) -> 
         " 'trayapp.review', 'PIL', 'numpy', 'onnxruntime'}\n"
         "print(sorted(heavy & set(sys.modules)))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    assert done.stdout == "[]\n"
+    assert printed_by(script) == "[]\n"
 
 
 def test_the_tray_process_never_decodes(tmp_path: Path) -> None:
@@ -228,10 +231,7 @@ def test_the_tray_process_never_decodes(tmp_path: Path) -> None:
         "import trayapp.review.server, trayapp.review.site\n"
         "print(sorted({'PIL', 'numpy', 'onnxruntime', 'torch'} & set(sys.modules)))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    assert done.stdout == "[]\n"
+    assert printed_by(script) == "[]\n"
 
 
 def test_it_starts_where_python_cannot_encrypt(tmp_path: Path) -> None:
