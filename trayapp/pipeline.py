@@ -29,7 +29,7 @@ RETRY_SECONDS = 30.0  # a disk that was full, a folder that was read-only
 ENGINE_RETRY_SECONDS = 3.0
 BATCH_SECONDS = 2.0  # photos that follow each other sooner belong together
 MOST_TOLD = 5000  # problems that are remembered, so as not to be told twice
-IN_FLIGHT = 8  # photos per worker that wait at the engine, so that it never waits for us
+IN_FLIGHT = 32  # photos per worker that wait at the engine, so that it never waits for a slow disk
 
 
 @dataclass(frozen=True, slots=True)
