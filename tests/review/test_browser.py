@@ -183,6 +183,30 @@ def test_several_are_selected_and_one_is_looked_at(visit: Visit) -> None:
     expect(page.locator(".tile", has_text="grizzly").first.locator("a")).to_be_focused()
 
 
+def test_what_is_chosen_meanwhile_stays_chosen(visit: Visit) -> None:
+    """Putting right takes a moment, on a slow disk a long one."""
+    page = visit.page
+    for number in range(3):
+        visit.drop(f"{number}.jpg")
+    expect(page.locator(".tile")).to_have_count(3, timeout=PATIENCE_MS)
+    held: list[Any] = []
+    page.route("**/correct", lambda route: held.append(route))
+    page.locator(".tile a").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("3")
+    expect(page.get_by_text("selected")).to_be_hidden()
+    page.keyboard.press("Shift+ArrowRight")
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    held.pop().continue_()
+    expect(page.locator(".tile").first).to_contain_text("you said")
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    page.keyboard.press("1")
+    held.pop().fulfill(json={"done": [], "refused": ["not this one"]})
+    expect(page.get_by_role("status")).to_have_text("not this one")
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    page.unroute("**/correct")
+
+
 DROP = """
 ([name, type, base64]) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));

@@ -245,25 +245,33 @@ function showBar() {
 }
 
 function act(address, body, words) {
-  const chosen = picked().length ? picked() : isFocused() ? [current] : [];
+  const selection = picked();
+  const chosen = selection.length ? selection : isFocused() ? [current] : [];
   if (!chosen.length) {
     say("Choose a photo first: with the arrow keys, or by the box in its corner.");
     return;
   }
+  clear(); // what is chosen from now on is not part of this
   const ids = chosen.map((tile) => Number(tile.dataset.id));
-  inTurn(() => doIt(address, { ids, ...body }, words));
+  inTurn(() => doIt(address, { ids, ...body }, words, selection));
 }
 
-async function doIt(address, body, words) {
+/** Puts right or takes back; of the selection, what was refused is chosen again. */
+async function doIt(address, body, words, selection) {
+  const left = new Set(selection);
   try {
     const { done, refused } = await post(address, body);
-    for (const { old, new: now, html } of done) replace(old, now, html);
+    for (const { old, new: now, html } of done) {
+      left.delete(document.getElementById(`tile-${old}`));
+      replace(old, now, html);
+    }
     const count = done.length === 1 ? "1 photo" : `${done.length} photos`;
     const bad = refused.length > 1 ? `${refused[0]} (and ${refused.length - 1} more)` : refused[0];
     say([done.length ? `${count} ${words}.` : "", bad ?? ""].join(" ").trim());
   } catch (error) {
     say(error.message);
   }
+  for (const tile of left) boxOf(tile).checked = true;
   settle();
 }
 
@@ -274,6 +282,7 @@ function replace(old, now, html) {
   if (!after) { remove(before); return; }
   document.getElementById(`tile-${now}`)?.remove();
   after.dataset.more = before.dataset.more ?? "";
+  boxOf(after).checked = boxOf(before).checked;
   const hadFocus = before.contains(document.activeElement);
   before.replaceWith(after);
   if (before === current) setCurrent(after, hadFocus);
