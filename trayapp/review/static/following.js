@@ -1,0 +1,82 @@
+// Follows what is filed, put right or taken back while the gallery is open.
+
+import { post, say } from "/static/review.js";
+import { above, dropOldest, fresh, showNewest } from "/static/scrolling.js";
+import { picked, settle } from "/static/selection.js";
+import { current, fetchTiles, grid, isFocused, remove, setCurrent, tiles } from "/static/tiles.js";
+
+let turn = Promise.resolve();
+let coming = false;
+
+/** What is new must not take away a tile that is being put right: one after the other. */
+export function inTurn(task) {
+  turn = turn.then(task).catch(() => {}); // the banner says that nobody answers
+}
+
+function follow() {
+  if (coming) return;
+  coming = true;
+  inTurn(async () => {
+    coming = false;
+    await dropGone();
+    if (!above && scrollY <= 400) {
+      await bringTop();
+    } else if (!above && await isNews()) {
+      fresh.textContent = "New photos – show them";
+      fresh.hidden = false;
+    }
+  });
+}
+
+async function isNews() {
+  const [newest] = await fetchTiles("");
+  return newest && !document.getElementById(newest.id);
+}
+
+async function bringTop() {
+  const found = await fetchTiles("");
+  const missing = found.filter((tile) => !document.getElementById(tile.id));
+  if (missing.length === found.length && (isFocused() || picked().length)) {
+    fresh.hidden = !found.length; // so many that nothing would stay of what somebody is at
+  } else if (missing.length === found.length) {
+    grid.replaceChildren(...found);
+  } else {
+    const first = grid.firstElementChild;
+    for (const tile of missing) {
+      tile.dataset.more = "";
+      tile.classList.add("fresh");
+      const older = found.slice(found.indexOf(tile) + 1).map((one) => document.getElementById(one.id)).find(Boolean);
+      grid.insertBefore(tile, older ?? first);
+    }
+  }
+  dropOldest();
+  if (isFocused()) current.scrollIntoView({ block: "nearest" });
+  else if (!picked().length) setCurrent(grid.firstElementChild);
+  settle();
+}
+
+/** Those that were taken back or put right elsewhere; and how Beartray does. */
+async function dropGone() {
+  const ids = tiles().slice(0, 500).map((tile) => Number(tile.dataset.id));
+  const { listed: still, headline, problem } = await post("/listed", { ids });
+  const listed = new Set(still);
+  document.getElementById("headline").textContent = headline;
+  const banner = document.getElementById("problem");
+  if (banner.textContent !== (problem ?? "")) banner.textContent = problem ?? "";
+  banner.hidden = !problem;
+  for (const id of ids) if (!listed.has(id)) remove(document.getElementById(`tile-${id}`));
+  settle();
+}
+
+window.addEventListener("news", follow);
+fresh.addEventListener("click", async () => {
+  try {
+    showNewest(await fetchTiles(""));
+  } catch (error) {
+    say(error.message);
+    return;
+  }
+  setCurrent(grid.firstElementChild, true);
+  scrollTo(0, 0);
+  settle();
+});
