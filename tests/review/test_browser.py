@@ -68,6 +68,12 @@ class Visit:
     def tile(self, name: str) -> Any:
         return self.page.locator(".tile", has=self.page.get_by_text(name, exact=True))
 
+    def see(self, name: str, words: str) -> None:
+        """The tile, with its picture: one that is fetched while the photo moves on is not found."""
+        expect(self.tile(name)).to_contain_text(words, timeout=PATIENCE_MS)
+        image = self.tile(name).locator("img")
+        expect(image).not_to_have_js_property("naturalWidth", 0, timeout=PATIENCE_MS)
+
     def go(self, path: str) -> None:
         self.page.goto(self.base + path)
 
@@ -106,21 +112,20 @@ def test_photos_appear_are_put_right_and_taken_back(visit: Visit) -> None:
     expect(page.get_by_text("Nothing has been filed yet")).to_be_visible()
     for name, label in [("one.jpg", "grizzly"), ("two.jpg", "teddy"), ("desk.jpg", "none")]:
         visit.drop(name, label)
-    for name in ("one.jpg", "two.jpg", "desk.jpg"):  # nobody reloads the page
-        expect(visit.tile(name)).to_be_visible(timeout=PATIENCE_MS)
-    expect(visit.tile("one.jpg")).to_contain_text("grizzly")
-    expect(visit.tile("desk.jpg")).to_contain_text("Not recognised")
+    said = {"one.jpg": "grizzly", "two.jpg": "teddy", "desk.jpg": "Not recognised"}
+    for name, words in said.items():  # nobody reloads the page
+        visit.see(name, words)
     expect(page.locator("h1")).to_contain_text("2 filed today")
     page.keyboard.press("3")
     expect(page.get_by_role("status")).to_contain_text("Choose a photo first")
     visit.tile("one.jpg").locator("a").focus()
     page.keyboard.press("3")  # black, grizzly, teddy
-    expect(visit.tile("one.jpg")).to_contain_text("you said")
+    visit.see("one.jpg", "you said")
     assert names(inbox) == {"teddy/one.jpg", "teddy/two.jpg", "desk.jpg"}
     first = visit.program.rows("history")[0]
     assert (first["label"], first["confidence"], first["state"]) == ("teddy", None, "done")
     page.keyboard.press("u")
-    expect(visit.tile("one.jpg")).to_contain_text("grizzly")
+    visit.see("one.jpg", "grizzly")
     assert names(inbox) == {"grizzly/one.jpg", "teddy/two.jpg", "desk.jpg"}
     page.keyboard.press("u")
     expect(visit.tile("one.jpg")).to_have_count(0)
@@ -132,8 +137,9 @@ def test_photos_appear_are_put_right_and_taken_back(visit: Visit) -> None:
     expect(visit.tile("two.jpg")).to_have_count(0, timeout=PATIENCE_MS)
 
 
-def test_what_happened_before_the_page_listened_is_shown_too(visit: Visit) -> None:
-    """A photo that is filed after the page was made and before its stream is open."""
+@pytest.mark.parametrize("late", ["events", "static/following.js"])
+def test_what_happened_before_the_page_listened_is_shown_too(visit: Visit, late: str) -> None:
+    """A photo that is filed after the page was made and before all of it is at work."""
     visit.page.goto("about:blank")
 
     def open_late(route: Any) -> None:
@@ -142,7 +148,7 @@ def test_what_happened_before_the_page_listened_is_shown_too(visit: Visit) -> No
         wait_until(lambda: visit.program.rows("history")[0]["state"] == "done", 20, "and known")
         route.continue_()
 
-    visit.page.route("**/events", open_late)
+    visit.page.route(f"**/{late}", open_late)
     visit.page.goto(visit.base)
     expect(visit.tile("a.jpg")).to_be_visible(timeout=PATIENCE_MS)
 
@@ -191,17 +197,22 @@ def test_what_is_chosen_meanwhile_stays_chosen(visit: Visit) -> None:
     expect(page.locator(".tile")).to_have_count(3, timeout=PATIENCE_MS)
     held: list[Any] = []
     page.route("**/correct", lambda route: held.append(route))
+
+    def asked() -> Any:
+        wait_until(lambda: page.wait_for_timeout(20) or held, 10, "it is asked for")
+        return held.pop()
+
     page.locator(".tile a").first.focus()
     page.keyboard.press("Space")
     page.keyboard.press("3")
     expect(page.get_by_text("selected")).to_be_hidden()
     page.keyboard.press("Shift+ArrowRight")
     expect(page.get_by_text("2 selected")).to_be_visible()
-    held.pop().continue_()
+    asked().continue_()
     expect(page.locator(".tile").first).to_contain_text("you said")
     expect(page.get_by_text("2 selected")).to_be_visible()
     page.keyboard.press("1")
-    held.pop().fulfill(json={"done": [], "refused": ["not this one"]})
+    asked().fulfill(json={"done": [], "refused": ["not this one"]})
     expect(page.get_by_role("status")).to_have_text("not this one")
     expect(page.get_by_text("2 selected")).to_be_visible()
     page.unroute("**/correct")

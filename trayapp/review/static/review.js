@@ -37,7 +37,9 @@ export function isTyping(event) {
 
 let source = null;
 
+/** A browser opens six connections to a server; a page that nobody sees needs none of them. */
 function listen() {
+  if (source !== null || document.hidden) return;
   source = new EventSource("/events");
   source.addEventListener("open", () => {
     banner.hidden = true;
@@ -52,19 +54,11 @@ function hush() {
   source = null;
 }
 
-// A browser opens six connections to a server; a page that nobody sees needs none of them.
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) {
-    hush();
-  } else if (source === null) {
-    listen();
-  }
-});
+document.addEventListener("visibilitychange", () => { document.hidden ? hush() : listen(); });
 window.addEventListener("pagehide", hush);
-window.addEventListener("pageshow", (event) => { if (event.persisted && source === null) listen(); });
+window.addEventListener("pageshow", (event) => { if (event.persisted) listen(); });
 setInterval(() => { if (document.hidden) post("/listed", { ids: [] }).catch(() => {}); }, AWAKE_MS);
 
-listen();
 // A picture that misses the page for it would take the place of this one.
 if (document.body.dataset.page !== "what") {
   document.addEventListener("dragover", (event) => event.preventDefault());
@@ -76,4 +70,5 @@ if (document.body.dataset.page !== "what") {
 
 const own = { photos: document.getElementById("photo") ? "photo" : "gallery", what: "what", settings: "settings" };
 const name = own[document.body.dataset.page];
-if (name) import(`/static/${name}.js`);
+// Only then is there somebody whom news reaches.
+Promise.resolve(name && import(`/static/${name}.js`)).finally(listen);
