@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -99,6 +100,21 @@ def test_a_pause_says_until_when(menu: Menu) -> None:
     menu.actions.resume()
     menu.wait_for(lambda view: view.headline.startswith("Watching "), "on its way again")
     assert menu.face.status()["paused_until"] is None
+
+
+def test_who_only_looks_does_not_wait_for_a_slow_disk(menu: Menu) -> None:
+    """While a row is written and flushed."""
+    answers: list[object] = []
+
+    def look() -> None:
+        answers.extend([menu.view.recent, menu.face.status()["not_recognised"]])
+
+    with menu.live.database.writing():
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join(10)
+        assert answers == [(), 0]
+    thread.join()
 
 
 def test_one_photo_or_the_batch_is_taken_back(menu: Menu, inbox: Path) -> None:

@@ -64,6 +64,9 @@ class Live:
         self.journal = Journal(self.database, self._owner.name, clock.wall)
         self.notes = Notes(self.database, clock.wall)
         self.filing = Filing(self.journal, self._owner.is_gone)
+        # Who only looks does not wait while a row is flushed to a slow disk.
+        self._looking = Database(paths.journal_file, read_only=True)
+        self.to_look_at = Journal(self._looking, ""), Notes(self._looking)
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._undoing = threading.Lock()
@@ -292,5 +295,6 @@ class Live:
         self.inbox.close()
         self.settings_file.close()
         self.engine.close()
+        self._looking.close()
         self.database.close()
         self._owner.close()

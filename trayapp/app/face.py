@@ -17,6 +17,7 @@ from trayapp.errors import explain
 from trayapp.live import Live
 from trayapp.paths import Paths
 from trayapp.tell import shorten_middle
+from trayapp.unsure import Unsure
 from trayapp.watch import POLL_SECONDS
 
 FOLDER = 40  # characters of the folder's path, so that the day's count stays in sight
@@ -58,7 +59,8 @@ class Face:
         self._live = live
         self.login = Kept(lambda: _item(login, place))
         self._models = Kept(lambda: tuple(catalog.installed(paths)))
-        self._unsure = Kept(lambda: live.unsure.count(), None)
+        self._journal, self._notes = live.to_look_at
+        self._unsure = Kept(self._count_unsure, None)
 
     def headline(self) -> str:
         return self._headline(sum(self._today().values()))
@@ -74,7 +76,7 @@ class Face:
         return f"{doing} {_from_home(live.root)} · {count} filed today"
 
     def view(self) -> View:
-        live, journal = self._live, self._live.journal
+        live, journal = self._live, self._journal
         newest, today = journal.filed(5, once=True), self._today()
         batch = Batch(newest[0].batch, journal.count_batch(newest[0].batch)) if newest else None
         return View(
@@ -83,7 +85,7 @@ class Face:
             folder=live.root,
             paused=live.paused,
             recent=tuple(newest),
-            existing=live.notes.count_existing(live.root),
+            existing=self._notes.count_existing(live.root),
             undoable=newest[0] if newest else None,
             at_login=self.login.get().starts,
             problem=live.problem,
@@ -107,7 +109,7 @@ class Face:
             "filed_today": sum(labels.values()),
             "labels_today": labels,
             "pending": live.pipeline.pending,
-            "existing": live.notes.count_existing(live.root),
+            "existing": self._notes.count_existing(live.root),
             "not_recognised": self._unsure.get(),
             "problem": live.problem,
             "degraded": live.inbox.degraded,
@@ -126,8 +128,11 @@ class Face:
         }
 
     def _today(self) -> dict[str, int]:
-        labels = self._live.journal.labels_filed(times.midnight())
+        labels = self._journal.labels_filed(times.midnight())
         return {label or "unsure": count for label, count in labels.items()}
+
+    def _count_unsure(self) -> int:
+        return Unsure(self._notes, self._live.settings.sort, self._live.root).count()
 
 
 def _item(login: Login, place: str) -> LoginItem:
