@@ -13,6 +13,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 STAGES = {"watch", "settle", "decide", "place", "journal", "tell"}
 PARTS_OF = {  # what a stage is made of, besides photo and settings
     "corrections": {"database"},
+    "database": {"shared_memory"},
     "journal": {"corrections", "database", "notes", "rows", "steps"},
     "notes": {"corrections", "database"},
     "place": {"disk", "steps", "tags"},

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from trayapp.photo import BeartrayError
+from trayapp.shared_memory import keep_room, require_room
 
 SCHEMA = """
 CREATE TABLE entries (
@@ -167,7 +168,9 @@ class Database:
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"{self._file}: the journal cannot be opened: {error}") from None
         try:
+            require_room(self._file)
             version = _version(db) if read_only else _prepare(db)
+            keep_room(self._file)
         except sqlite3.Error as error:
             db.close()
             raise JournalError(

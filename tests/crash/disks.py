@@ -16,11 +16,17 @@ import pytest
 from tests.helpers import require_programs, skip
 
 SIZE = 16 << 20
-_FORMATS = {"ext4": "mkfs.ext4 -q -F -b 4096", "fat": "mkfs.vfat", "exfat": "mkfs.exfat"}
+_FORMATS = {
+    "ext4": "mkfs.ext4 -q -F -b 4096",
+    "ext4-1k": "mkfs.ext4 -q -F -b 1024",  # as it is on small disks
+    "fat": "mkfs.vfat",
+    "exfat": "mkfs.exfat",
+}
 # Where the kernel has no driver (the first that works is taken), one in user space. For FAT there
 # is none to trust: fusefat reads back zeros and changes a file's time when it is renamed.
 _MOUNTS = {
     "ext4": ["mount -i -t ext4"],
+    "ext4-1k": ["mount -i -t ext4"],
     "fat": ["mount -i -t vfat"],
     "exfat": ["mount -i -t exfat", "mount.exfat-fuse"],
 }
@@ -28,7 +34,7 @@ _MOUNTS = {
 
 @contextmanager
 def disk(kind: str, folder: Path, size: int = SIZE) -> Iterator[Path]:
-    """A file system of `kind` ("tmpfs", "ext4", "fat", "exfat") at `folder`, `size` bytes large.
+    """A file system of `kind` (a key of `_FORMATS`, or "tmpfs") at `folder`, `size` bytes large.
 
     It is put away in the end, whatever happened and whoever still uses it. Skips without the
     right to mount, and where this system has no such file system (fails there if `CI` is set).

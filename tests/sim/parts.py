@@ -367,6 +367,9 @@ class Stage:
         threads = types.SimpleNamespace(Event=lambda: Flag(self.world), Lock=threading.Lock)
         replaced: list[tuple[Any, str, Any]] = [
             (database, "sqlite3", sql),
+            # There is no file that SQLite would share.
+            (database, "require_room", lambda _: None),
+            (database, "keep_room", lambda _: None),
             (intake, "queue", queues),
             (live, "Owner", lambda _: Owner(self)),
             (live, "threading", threads),

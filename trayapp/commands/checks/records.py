@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from trayapp.commands.checks.finding import Finding
 from trayapp.commands.checks.places import nearest_there
 from trayapp.database import VERSION
+from trayapp.shared_memory import require_room
 
 CHECK_SECONDS = 1.5  # a journal of a hundred thousand photos takes less
 BUSY_SECONDS = 1.0
@@ -43,6 +44,10 @@ def look(file: Path, private: Path) -> Records:
         folder = nearest_there(file.parent)
         able = os.access(folder, os.W_OK | os.X_OK)
         return Records(file, there=False, unwritable=None if able else f"nor can {folder}")
+    try:
+        require_room(file)
+    except sqlite3.OperationalError as error:
+        return Records(file, unwritable=str(error))
     try:
         with closing(_open(file)) as db:
             whole, damage = _check(db)
