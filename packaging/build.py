@@ -16,13 +16,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import lean_numpy
-import platformdirs
+import needs
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-EDITIONS = ("standard", "fastai")
-CACHE = platformdirs.user_cache_path("beartray-build", appauthor=False)
+EDITIONS = tuple(needs.EXTRAS)
 
 
 def build(edition: str, out: Path, work: Path) -> Path:
@@ -31,12 +29,16 @@ def build(edition: str, out: Path, work: Path) -> Path:
     Raises lean_numpy.CompileError, and subprocess.CalledProcessError when PyInstaller fails; it
     has said why.
     """
+    import lean_numpy  # not before it is known that these are installed
+    import platformdirs
+
     command: list[str | Path] = [
         *(sys.executable, "-m", "PyInstaller", "--noconfirm", "--log-level", "WARN"),
         *("--distpath", out, "--workpath", work, HERE / "beartray.spec"),
         *("--", "--edition", edition),
     ]
-    first = [lean_numpy.ready(CACHE)] if sys.platform == "linux" else []
+    cache = platformdirs.user_cache_path("beartray-build", appauthor=False)
+    first = [lean_numpy.ready(cache)] if sys.platform == "linux" else []
     subprocess.run(command, cwd=ROOT, env=surroundings(os.environ, first), check=True)
     return out / "beartray"
 
@@ -64,9 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     out: Path = asked.out or ROOT / "dist" / asked.edition
     work: Path = asked.work or ROOT / "build" / asked.edition
+    if absent := needs.missing(needs.needed(asked.edition)):
+        print(f"build.py: {needs.words(absent, asked.edition)}", file=sys.stderr)
+        return 1
+    from lean_numpy import CompileError
+
     try:
         folder = build(asked.edition, out.resolve(), work.resolve())
-    except lean_numpy.CompileError as error:
+    except CompileError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:

@@ -7,6 +7,8 @@ import re
 import struct
 import subprocess
 import sys
+from functools import partial
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -204,3 +206,31 @@ def test_a_build_sees_the_lean_numpy_first_and_no_chance(tmp_path: Path) -> None
     found = surroundings({"PATH": "/bin", "PYTHONHASHSEED": "random"}, [tmp_path])
     assert found["PYTHONPATH"] == str(tmp_path)
     assert (found["PATH"], found["PYTHONHASHSEED"]) == ("/bin", "0")
+
+
+def test_without_what_goes_into_a_bundle_none_is_made(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One without the review page's packages was made, and its page failed."""
+    import build
+    import needs
+
+    def version(name: str) -> str:
+        if name in ("starlette", "uvicorn"):
+            raise metadata.PackageNotFoundError(name)
+        return "1.0" if name == "Pillow" else "99999"
+
+    monkeypatch.setattr(needs, "missing", partial(needs.missing, version=version))
+    monkeypatch.setattr(build, "build", lambda *_: pytest.fail("it was made"))
+    assert build.main([]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "lacks Pillow>=12 (here is 1.0), starlette, uvicorn; install" in line
+    assert line.endswith('--constraint requirements.txt --editable ".[bundle]"`')
+
+
+def test_this_python_has_what_the_program_needs() -> None:
+    import needs
+
+    required = set(needs.needed("fastai"))
+    assert {"starlette>=1.0", "pyinstaller>=6.16", "fastai>=2.8"} <= required
+    assert needs.missing(["starlette>=1.0", "pywin32; sys_platform == 'plan9'"]) == []
