@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.books import Books, open_books, part_disks, plan
-from tests.helpers import make_tree, read_tree
+from tests.helpers import make_tree, read_tree, tiny_disk
 from trayapp import disk, place
 from trayapp.filing import GoneError, PlaceError, UndoError
 from trayapp.photo import Photo
@@ -360,6 +360,25 @@ def test_a_destination_that_is_not_connected_is_not_made(
         books.filing.file(plan(inbox / "a.jpg", Sort(destination=str(away))), None)
     assert read_tree(inbox) == {"a.jpg": "photo", "notes.txt": "mine"}
     assert not away.parent.exists()
+
+
+@pytest.mark.parametrize("inside", ["", "DCIM"])
+def test_a_photo_does_not_go_back_to_a_card_that_is_pulled_out(
+    books: Books, tmp_path: Path, inside: str
+) -> None:
+    """Below its empty mount point it would be gone once the card is there again."""
+    photo = tmp_path / "card" / inside / "a.jpg"
+    with tiny_disk(tmp_path / "card", "64k"):
+        make_tree(photo.parent, {"a.jpg": "photo"})
+        sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
+        entry = books.filing.file(plan(photo, sort), None)
+    with pytest.raises(UndoError, match=f"{photo.parent} is on a disk that is not connected"):
+        books.filing.undo(entry)
+    assert read_tree(tmp_path / "sorted") == {"grizzly": {"a.jpg": "photo"}}
+    with tiny_disk(tmp_path / "card", "64k"):
+        assert books.filing.undo(entry).state == "undone"
+        assert photo.read_text() == "photo"
+    assert read_tree(tmp_path / "card") == {}
 
 
 def test_where_a_move_stands_is_told_from_the_disk(tmp_path: Path) -> None:

@@ -102,6 +102,11 @@ def is_other_disk(error: OSError) -> bool:
     return error.errno == errno.EXDEV or getattr(error, "winerror", None) == 17
 
 
+def is_same(one: Path, other: Path) -> bool:
+    """Whether two folders are on the same disk now. Raises `OSError`."""
+    return one.stat().st_dev == other.stat().st_dev
+
+
 def copy_verified(source: Path, target: Path) -> None:
     """Copy to `target`, which must not exist, and prove that every byte arrived on the disk.
 

@@ -79,11 +79,10 @@ class Filing:
 
     def _back(self, entry: Entry) -> tuple[Sequence[Step], Photo]:
         try:
-            steps = tuple(
-                prepare(step) for step in undo_steps(entry, self._journal.steps(entry, "do"))
-            )
+            filed = self._journal.steps(entry, "do")
+            steps = tuple(prepare(step) for step in undo_steps(entry, filed))
             photo = _first_photo(steps)
-            _make_old_folder(entry)
+            _make_old_folder(entry, filed[0])
         except (OSError, BeartrayError) as error:
             raise UndoError(f"{entry.path.name} stays filed: {words(error)}") from None
         return steps, photo
@@ -216,14 +215,21 @@ def _first_photo(steps: Sequence[Step]) -> Photo:
     return steps[0].photo
 
 
-def _make_old_folder(entry: Entry) -> None:
-    """Bring back the photo's own folder, not a whole disk that is not connected."""
+def _make_old_folder(entry: Entry, filed: Step) -> None:
+    """Bring back the photo's own folder, not a whole disk that is not connected.
+
+    `filed` is the step that took the photo from there. Raises `PlaceError` and `OSError`.
+    """
     folder = entry.path.parent
-    if entry.action != "move" or folder.is_dir():
+    if entry.action != "move":
         return
-    if not folder.parent.is_dir():
+    there = folder if folder.is_dir() else folder.parent
+    if not there.is_dir():
         raise PlaceError(f"its old folder {folder} is not there; make it, or connect its disk")
-    folder.mkdir()
+    if filed.changed_disk and disk.is_same(there, entry.destination.parent):
+        raise PlaceError(f"its old folder {folder} is on a disk that is not connected; connect it")
+    if there != folder:
+        folder.mkdir()
 
 
 def _why_not(entry: Entry) -> str:

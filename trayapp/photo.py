@@ -67,6 +67,11 @@ class Photo:
         except (OSError, NotAPhotoError):
             return None
 
+    @property
+    def device(self) -> str:
+        """The number of the disk that it lies on, for as long as that stays mounted."""
+        return self.file_id.partition(":")[0]
+
     def is_same_file(self, other: Photo) -> bool:
         """Whether `other` is this very file in this version, wherever its name now is."""
         return self.looks_like(other) and self.file_id == other.file_id

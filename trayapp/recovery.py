@@ -167,11 +167,11 @@ class Recovery:
         missing = None
         for path in (folder, *folder.parents):
             try:
-                device = path.stat().st_dev
+                device = str(path.stat().st_dev)
             except (FileNotFoundError, NotADirectoryError):
                 missing = path
                 continue
-            if missing is None or (photo and photo.file_id.startswith(f"{device}:")):
+            if missing is None or (photo and photo.device == device):
                 return False
             return not self._journal.made_folder(os.fsencode(missing))
         return True

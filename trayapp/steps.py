@@ -46,6 +46,12 @@ class Step:
     temporary: Path | None = None
     arrived: Photo | None = None
 
+    @property
+    def changed_disk(self) -> bool:
+        """Whether the file went from one disk to another one."""
+        photo, arrived = self.photo, self.arrived
+        return photo is not None and arrived is not None and photo.device != arrived.device
+
 
 def sidecars(photo: Path) -> list[Path]:
     """The files that belong to `photo` and lie beside it: x.jpg.xmp, x.xmp, x.aae.
