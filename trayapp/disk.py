@@ -185,6 +185,13 @@ class Folder:
             if error.errno not in _UNSYNCED:
                 raise
 
+    def sync_done(self) -> None:
+        """As `sync`, after something that is done: raises `UncertainError`."""
+        try:
+            self.sync()
+        except OSError as error:
+            raise UncertainError(error.errno, error.strerror, str(self.path)) from None
+
 
 @contextmanager
 def held_open(folder: Path) -> Iterator[Folder]:

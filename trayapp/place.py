@@ -1,8 +1,8 @@
 """Moves, copies and tags photos with their sidecars, one reversible step at a time.
 
 A step is written to the journal before it is carried out. After a crash, `stand` tells from the
-disk alone how far a step got, so that it can be completed or forgotten. Nothing here ever
-replaces a file that is not known byte by byte.
+disk alone how far a step got, so that it can be completed or forgotten. Nothing here ever replaces
+a file; `rewrite` does, one that is known byte by byte.
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import enum
 import errno
 import os
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from trayapp import disk, tags
+from trayapp import disk, rewrite
 from trayapp.photo import NotAPhotoError, Photo
 from trayapp.steps import ChangedError, Step, look
 
@@ -50,15 +49,15 @@ def carry_out(step: Step, arrived: Arrived) -> None:
         elif step.kind == "remove":
             _remove(step, folder)
         elif step.kind in ("write", "restore"):
-            _write(step, folder)
+            rewrite.write(step, folder)
         else:
-            _tag(step)
+            rewrite.tag(step)
 
 
 def stand(step: Step) -> Stand:
     """How far `step` got, from what lies on the disk now. Raises `OSError`."""
     if step.kind in ("write", "restore", "tag"):
-        return Stand.AFTER if _bytes_at(step) == step.after else Stand.BEFORE
+        return Stand.AFTER if rewrite.bytes_at(step) == step.after else Stand.BEFORE
     if step.kind == "remove":
         copy = look(step.target)
         ours = copy is not None and (step.photo is None or copy.looks_like(step.photo))
@@ -114,8 +113,8 @@ def _move(step: Step, folder: disk.Folder, arrived: Arrived) -> None:
         else:
             _check(step.source, step.photo.looks_like)
             _move_there(step, step.photo, folder, arrived)
-            _sync(folder)
-        _sync(old)  # or a power cut brings the old name back
+            folder.sync_done()
+        old.sync_done()  # or a power cut brings the old name back
 
 
 def _move_there(step: Step, photo: Photo, folder: disk.Folder, arrived: Arrived) -> None:
@@ -196,50 +195,7 @@ def _remove(step: Step, folder: disk.Folder) -> None:
         raise ChangedError(f"{step.source} is no longer the same photo, so its copy was kept")
     _check(step.target, there.looks_like)
     step.target.unlink()
-    _sync(folder)
-
-
-def _write(step: Step, folder: disk.Folder) -> None:
-    now = _bytes_at(step)
-    if now == step.after:
-        return
-    _check_bytes(step)
-    if step.after is None:
-        step.target.unlink()
-        _sync(folder)
-        return
-    assert step.temporary is not None
-    try:
-        with step.temporary.open("xb") as stream:
-            stream.write(step.after)
-            stream.flush()
-            if now is not None:
-                _keep_properties(step, step.temporary)
-            elif step.kind == "restore" and step.arrived:
-                os.utime(step.temporary, ns=(step.arrived.mtime_ns, step.arrived.mtime_ns))
-            os.fsync(stream.fileno())
-        if now is None:
-            disk.rename_exclusively(step.temporary, step.target)
-        else:
-            _check_bytes(step)  # writing took its time
-            step.temporary.replace(step.target)
-    except BaseException:
-        with suppress(OSError):
-            step.temporary.unlink()
-        raise
-    _sync(folder)
-
-
-def _check_bytes(step: Step) -> None:
-    if _bytes_at(step) != step.before:
-        raise ChangedError(f"{step.target} has changed since; it was left alone")
-
-
-def _keep_properties(step: Step, written: Path) -> None:
-    """Who may read a sidecar stays as it was; what takes tags back gives it its old time, too."""
-    disk.keep_properties(step.target, written)
-    old = step.arrived.mtime_ns if step.arrived and step.kind == "restore" else time.time_ns()
-    os.utime(written, ns=(old, old))
+    folder.sync_done()
 
 
 def _discard(copy: Path, made: Photo, folder: disk.Folder) -> None:
@@ -257,23 +213,6 @@ def _discard(copy: Path, made: Photo, folder: disk.Folder) -> None:
         raise disk.UncertainError(error.errno, error.strerror, str(copy)) from None
 
 
-def _sync(folder: disk.Folder) -> None:
-    """After a step that is done."""
-    try:
-        folder.sync()
-    except OSError as error:
-        raise disk.UncertainError(error.errno, error.strerror, str(folder.path)) from None
-
-
-def _tag(step: Step) -> None:
-    now = _bytes_at(step)
-    if now == step.after:
-        return
-    if now != step.before:
-        raise ChangedError(f"the tags of {step.target} have changed since; they were left alone")
-    tags.write_system_tags(step.target, step.after)
-
-
 def _is_ours(target: Photo, step: Step) -> bool:
     """Whether what lies at the target is what this step brought there.
 
@@ -289,12 +228,3 @@ def _is_ours(target: Photo, step: Step) -> bool:
     if source is None or step.photo is None or not source.looks_like(step.photo):
         return True  # what lies at the source, if anything, is another file
     return disk.same_bytes(step.source, step.target)
-
-
-def _bytes_at(step: Step) -> bytes | None:
-    if step.kind == "tag":
-        return tags.read_system_tags(step.target)
-    try:
-        return tags.read_sidecar(step.target)
-    except tags.TagError as error:
-        raise ChangedError(f"{step.target}: {error}") from None
