@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from tests.books import Books, open_books, plan
 from tests.helpers import make_tree
 from tests.test_verify import XMP
-from trayapp import database, disk, filing, journal, place, steps
+from trayapp import database, disk, filing, history, journal, place, rewrite, steps
 from trayapp.audit import audit
 from trayapp.carry import Carrier
 from trayapp.correct import Correct, Rules
@@ -35,7 +35,8 @@ from trayapp.photo import BeartrayError, Entry, Photo, Verdict
 from trayapp.settings import Sort
 
 MEMORY = Path("/dev/shm")
-CRASH_IN = {module.__file__ for module in (database, disk, filing, journal, place, steps)}
+_PARTS = (database, disk, filing, history, journal, place, rewrite, steps)
+CRASH_IN = {module.__file__ for module in _PARTS}
 ASKED = os.environ.get("BEARTRAY_UNDO_EXAMPLES")  # so many new stories; else always the same 100
 EXAMPLES = int(ASKED or 100)
 FOLDERS = ["", "trip", "trip/day 2"]

@@ -14,7 +14,8 @@ STAGES = {"watch", "settle", "decide", "place", "journal", "tell"}
 PARTS_OF = {  # what a stage is made of, besides photo and settings
     "corrections": {"database"},
     "database": {"shared_memory"},
-    "journal": {"corrections", "database", "notes", "rows", "steps"},
+    "history": {"corrections", "database", "rows", "steps"},
+    "journal": {"corrections", "database", "history", "notes", "rows", "steps"},
     "notes": {"corrections", "database"},
     "place": {"disk", "rewrite", "steps"},
     "rewrite": {"disk", "steps", "tags"},
