@@ -103,6 +103,16 @@ class Verdict:
     seen: Photo | None = None
     model: str | None = None
 
+    def shown(self) -> dict[str, object]:
+        """As JSON, for `beartray classify` and the review page; the most probable label first."""
+        return {
+            "label": self.label,
+            "confidence": self.confidence,
+            "scores": dict(sorted(self.scores.items(), key=lambda item: -item[1])),
+            "reason": self.reason,
+            "error": self.error,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Corrects:

@@ -22,7 +22,7 @@ from trayapp.engine.pool import Pool
 from trayapp.errors import explain
 from trayapp.filing import HalfDoneError, UndoError
 from trayapp.journal import Journal
-from trayapp.photo import BeartrayError, Entry, Verdict
+from trayapp.photo import BeartrayError, Entry
 from trayapp.settings import Settings
 from trayapp.tell import arrow
 from trayapp.watch import is_wanted, scan
@@ -42,7 +42,7 @@ def classify(
         for path, verdict in pool.classify(_expand(paths, settings, closed)):
             status |= verdict.reason == "unreadable"
             if json:
-                terminal.say_json(_verdict_row(path, verdict))
+                terminal.say_json({"path": os.fspath(path), **verdict.shown()})
             elif verdict.reason == "unreadable":
                 terminal.warn(terminal.about(path, verdict.error or "unreadable"))
             else:
@@ -207,17 +207,6 @@ def _name_closed(closed: list[OSError]) -> int:
     for error in closed:
         terminal.warn(explain(error))
     return int(bool(closed))
-
-
-def _verdict_row(path: Path, verdict: Verdict) -> dict[str, object]:
-    return {
-        "path": os.fspath(path),
-        "label": verdict.label,
-        "confidence": verdict.confidence,
-        "scores": dict(verdict.scores),
-        "reason": verdict.reason,
-        "error": verdict.error,
-    }
 
 
 def _undone(entry: Entry) -> str:

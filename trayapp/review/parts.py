@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +61,3 @@ class Parts:
     controls: Controls
     cache: Path
     scratch: Path
-
-
-def scores_of(verdict: Verdict) -> Mapping[str, float]:
-    """The most probable label first."""
-    return dict(sorted(verdict.scores.items(), key=lambda item: -item[1]))

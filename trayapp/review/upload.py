@@ -14,7 +14,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from trayapp.photo import BeartrayError, Verdict
-from trayapp.review.parts import scores_of
 
 LARGEST_BYTES = 64_000_000
 AT_ONCE = 2
@@ -57,7 +56,7 @@ class Upload:
             return _problem(507, "There is no room to look at this picture; free some space.")
         finally:
             self._busy -= 1
-        return JSONResponse(_row(verdict))
+        return JSONResponse(verdict.shown())
 
     async def _receive(self, request: Request, file: Path) -> bool:
         """Whether all of it came, and no more than is allowed."""
@@ -84,16 +83,6 @@ class Upload:
             return _problem(429, "That are too many pictures at once; wait a moment.")
         self._times.append(now)
         return None
-
-
-def _row(verdict: Verdict) -> dict[str, object]:
-    return {
-        "label": verdict.label,
-        "confidence": verdict.confidence,
-        "scores": scores_of(verdict),
-        "reason": verdict.reason,
-        "error": verdict.error,
-    }
 
 
 def _problem(status: int, words: str) -> Response:
