@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import structs
 
 from trayapp import tags
-from trayapp.corrections import CorrectionError, Corrections
+from trayapp.corrections import CorrectionError, chain
 from trayapp.database import Database
 from trayapp.decide import UNSURE, decide
 from trayapp.errors import explain
@@ -46,7 +46,6 @@ class Correct:
     ) -> None:
         self._database, self._journal, self._filing = database, journal, filing
         self._rules, self._taken = rules, taken
-        self._corrections = Corrections(database)
 
     def __call__(self, id_: int, label: str | None, batch: int | None = None) -> Entry:
         """File the photo of entry `id_` as a `label`, or as none of these (None).
@@ -123,9 +122,8 @@ class Correct:
 
     def _first(self, entry: Entry) -> Entry:
         """How the photo was filed before anybody put anything right."""
-        while (before := self._corrections.of(entry.id)) is not None:
-            entry = self._journal.entry(before.entry)
-        return entry
+        *_, first = chain(entry, self._journal.puts_right)
+        return first
 
     def _retag(self, entry: Entry, photo: Photo, label: str | None) -> tuple[Step, ...]:
         """From the tags that were written to what there was before, with the new label."""

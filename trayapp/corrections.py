@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from trayapp.database import Database, path_of
 from trayapp.photo import BeartrayError, Corrects
@@ -22,6 +24,8 @@ _BY = """FROM corrections c CROSS JOIN entries n ON n.id = c.entry
     WHERE c.corrects = {} AND n.state IN ('begun', 'done', 'undoing')"""
 # Of entries: not those that somebody has put right since; of these only the last one counts.
 CURRENT = f"NOT EXISTS (SELECT 1 {_BY.format('entries.id')})"
+
+T = TypeVar("T")
 
 
 class CorrectionError(BeartrayError):
@@ -63,12 +67,13 @@ class Corrections:
             found = [replace(one, was=_first_word(db, one)) for one in found]
         return [one for one in found if one.label != one.was]
 
-    def of(self, entry: int) -> Corrects | None:
-        """What entry `entry` has put right, if anything."""
-        query = "SELECT corrects, was, model, sha256 FROM corrections WHERE entry = ?"
-        with self._database.reading() as db:
-            row = db.execute(query, (entry,)).fetchone()
-        return None if row is None else Corrects(*row)
+
+def chain(start: T, following: Callable[[T], T | None]) -> Iterator[T]:
+    """`start`, what follows it, and so on: one photo as it was put right again and again."""
+    found: T | None = start
+    while found is not None:
+        yield found
+        found = following(found)
 
 
 def corrected_by(db: sqlite3.Connection, entry: int) -> tuple[str | None, str | None] | None:
@@ -82,6 +87,13 @@ def corrected_by(db: sqlite3.Connection, entry: int) -> tuple[str | None, str | 
 def put_right_by(db: sqlite3.Connection, entry: int) -> int | None:
     """The entry that puts this one right now, if any."""
     row = db.execute(f"SELECT c.entry {_BY.format('?')}", (entry,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def puts_right(db: sqlite3.Connection, entry: int) -> int | None:
+    """The entry that this one puts right, if any that is still known."""
+    query = "SELECT e.id FROM corrections c CROSS JOIN entries e ON e.id = c.corrects"
+    row = db.execute(f"{query} WHERE c.entry = ?", (entry,)).fetchone()
     return None if row is None else int(row[0])
 
 
@@ -100,8 +112,11 @@ def write_correction(
 
 def _first_word(db: sqlite3.Connection, found: Correction) -> str | None:
     """What the model itself had said, before anybody put anything right."""
-    was, before = found.was, found.corrects
-    query = "SELECT corrects, was FROM corrections WHERE entry = ?"
-    while row := db.execute(query, (before,)).fetchone():
-        before, was = row
+
+    def before(said: tuple[int, str | None]) -> tuple[int, str | None] | None:
+        query = "SELECT corrects, was FROM corrections WHERE entry = ?"
+        row: tuple[int, str | None] | None = db.execute(query, said[:1]).fetchone()
+        return row
+
+    *_, (_, was) = chain((found.corrects, found.was), before)
     return was

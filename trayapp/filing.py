@@ -9,6 +9,7 @@ from pathlib import Path
 
 from trayapp import disk, place
 from trayapp.carry import Carrier, HalfDoneError, PlaceError, half_done, words
+from trayapp.corrections import chain
 from trayapp.errors import explain
 from trayapp.journal import Journal
 from trayapp.photo import BeartrayError, Entry, Photo, Plan
@@ -159,11 +160,9 @@ class Filing:
 
     def _newest_move(self, entry: Entry) -> Entry:
         """The entry that brought the photo to where it lies: `entry`, or what put it right."""
-        found, later = entry, self._journal.put_right_by(entry)
-        while later is not None:
-            found = found if later.action == "tag" else later
-            later = self._journal.put_right_by(later)
-        return found
+        rows = chain(entry, self._journal.put_right_by)
+        *_, newest = (row for row in rows if row.action != "tag")
+        return newest
 
     def _file(self, plan: Plan, batch: int | None, offers: Iterable[tuple[Step, ...]]) -> Entry:
         entry: Entry | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trayapp import rows
-from trayapp.corrections import CURRENT, put_right_by
+from trayapp.corrections import CURRENT, put_right_by, puts_right
 from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
 from trayapp.photo import Entry
 from trayapp.rows import Phase
@@ -105,6 +105,12 @@ class History:
         with self._database.reading() as db:
             later = put_right_by(db, entry.id)
             return None if later is None else rows.entry(db, later)
+
+    def puts_right(self, entry: Entry) -> Entry | None:
+        """The entry that this one puts right, if any that is still known."""
+        with self._database.reading() as db:
+            before = puts_right(db, entry.id)
+            return None if before is None else rows.entry(db, before)
 
     def untidied(self) -> list[tuple[Step, float]]:
         """Steps of closed rows, and when these were begun, of which nobody has made sure that

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from trayapp.corrections import CURRENT, Corrections, put_right_by
+from trayapp.corrections import CURRENT, chain, corrected_by, put_right_by, puts_right
 from trayapp.database import Database, path_of, raw
 from trayapp.journal import Journal
 from trayapp.photo import BeartrayError, Entry
@@ -94,7 +94,6 @@ class Gallery:
 
     def __init__(self, database: Database, journal: Journal) -> None:
         self._database, self._journal = database, journal
-        self._corrections = Corrections(database)
 
     def page(self, wanted: Filter, after: Cursor | None = None, limit: int = PAGE) -> list[Tile]:
         """The newest photos first, from `after` on."""
@@ -129,16 +128,17 @@ class Gallery:
         query = f"{_TILE}, model, scores, ({CURRENT}) FROM entries WHERE id = ?"
         with self._database.reading() as db:
             row = db.execute(query, (id_,)).fetchone()
+            said = corrected_by(db, id_)
         if row is None:
             raise NoSuchPhotoError("there is no such photo")
-        entry, corrects = self._journal.entry(id_), self._corrections.of(id_)
+        entry = self._journal.entry(id_)
         return Details(
             entry,
             _tile(row),
             current=bool(row[-1]) and entry.state in ("done", "left"),
             model=row[-3],
             scores=json.loads(row[-2] or "{}"),
-            was=None if corrects is None else corrects.was,
+            was=None if said is None else said[0],
             history=self._history(entry),
         )
 
@@ -149,13 +149,8 @@ class Gallery:
 
     def older(self, id_: int) -> int | None:
         """The entry that this one puts right, if any that is still known."""
-        query = (
-            "SELECT e.id FROM corrections c CROSS JOIN entries e ON e.id = c.corrects"
-            " WHERE c.entry = ?"
-        )
         with self._database.reading() as db:
-            row = db.execute(query, (id_,)).fetchone()
-        return None if row is None else int(row[0])
+            return puts_right(db, id_)
 
     def labels(self) -> list[str]:
         """Every label that the journal knows, in alphabetical order."""
@@ -179,17 +174,11 @@ class Gallery:
 
     def _history(self, entry: Entry) -> tuple[Entry, ...]:
         """What befell this photo: what was put right, and what was done from the same place."""
-        first = entry
-        while (before := self.older(first.id)) is not None:
-            first = self._journal.entry(before)
+        *_, first = chain(entry, self._journal.puts_right)
         query = "SELECT id FROM entries WHERE path = ? AND id >= ? ORDER BY id LIMIT 20"
         with self._database.reading() as db:
             ids = {id_ for (id_,) in db.execute(query, (raw(first.path), first.id)).fetchall()}
-        following: int | None = first.id
-        while following is not None:
-            ids.add(following)
-            following = self.newer(following)
-        ids.add(entry.id)
+        ids |= {one.id for one in chain(first, self._journal.put_right_by)} | {entry.id}
         return tuple(self._journal.entry(id_) for id_ in sorted(ids, reverse=True))
 
 
