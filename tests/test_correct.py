@@ -38,12 +38,12 @@ class Bench:
     """A folder of photos, its books, and rules that a test may change."""
 
     def __init__(self, folder: Path, books: Books) -> None:
-        self.folder, self.books, self.sort = folder, books, Sort()
+        self.folder, self.root, self.books, self.sort = folder, folder, books, Sort()
         database = books.journal._database
         self.corrections = Corrections(database)
         self.correct = Correct(
             *(database, books.journal, books.filing),
-            rules=lambda: Rules(self.sort, folder, LABELS),
+            rules=lambda: Rules(self.sort, self.root, LABELS),
             taken=lambda _: JUNE,
         )
 
@@ -370,6 +370,54 @@ def test_put_right_to_where_it_was_first_it_is_still_taken_back_in_order(bench: 
     for entry in (again, none, filed):
         bench.undo(entry)
     assert names(bench.folder) == {"a.jpg"}
+
+
+@pytest.mark.parametrize("subfolder", ["{label}", "{year}/{label}", "of {label}"])
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_a_photo_stays_among_the_class_folders_where_it_was_filed(
+    bench: Bench, tmp_path: Path, subfolder: str, action: Any
+) -> None:
+    """Also when another folder is watched since; it went to class folders in that."""
+    bench.sort, photo = Sort(action, subfolder=subfolder, unsure="folder"), bench.photo()
+    os.utime(photo.path, (JUNE.timestamp(), JUNE.timestamp()))
+    entry = bench.file(Photo.at(photo.path))
+    bench.root = tmp_path / "another"
+    copied = {"a.jpg"} if action == "copy" else set()
+    for label in ("teddy", None, "black"):
+        entry = bench.correct(entry.id, label)
+        folder = "unsure" if label is None else subfolder.format(label=label, year="2024")
+        assert names(bench.folder) == {f"{folder}/a.jpg", *copied}
+    assert not bench.root.exists()
+
+
+@pytest.mark.parametrize("destination", ["", "sorted"])
+def test_one_that_was_not_recognised_goes_to_a_class_folder_beside_it(
+    bench: Bench, tmp_path: Path, destination: str
+) -> None:
+    bench.sort, photo = Sort(destination=destination), bench.photo()
+    bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))
+    (id_,) = _left(bench)
+    bench.root = tmp_path / "another"
+    right = bench.correct(id_, "teddy")
+    assert names(bench.folder / destination) == {"teddy/a.jpg"}
+    none = bench.correct(right.id, None)
+    assert names(bench.folder) == {"a.jpg"}
+    bench.correct(none.id, "black")
+    assert names(bench.folder / destination) == {"black/a.jpg"}
+
+
+def test_a_photo_gets_back_the_name_that_it_came_with(bench: Bench) -> None:
+    bench.file(bench.photo())
+    second = bench.photo()
+    (bench.folder / "a.jpg.xmp").write_text("mine")
+    filed = bench.file(second)
+    assert names(bench.folder / "grizzly") == {"a.jpg", "a (2).jpg", "a (2).jpg.xmp"}
+    right = bench.correct(filed.id, "teddy")
+    assert names(bench.folder / "teddy") == {"a.jpg", "a.jpg.xmp"}
+    back = bench.correct(right.id, "grizzly")
+    assert names(bench.folder) == {"grizzly/a.jpg", "grizzly/a (2).jpg", "grizzly/a (2).jpg.xmp"}
+    bench.undo(back)
+    assert names(bench.folder / "teddy") == {"a.jpg", "a.jpg.xmp"}
 
 
 @pytest.mark.parametrize("subfolder", ["{label}", "{label}/{year}"])

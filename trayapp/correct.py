@@ -13,7 +13,7 @@ from msgspec import structs
 from trayapp import tags
 from trayapp.corrections import CorrectionError, chain
 from trayapp.database import Database
-from trayapp.decide import UNSURE, decide
+from trayapp.decide import UNSURE, base_of, decide
 from trayapp.errors import explain
 from trayapp.files import sha256
 from trayapp.filing import Filing
@@ -94,12 +94,13 @@ class Correct:
             plan = Plan(photo, verdict, "tag", None, corrects=corrects)
             return plan, [self._retag(entry, photo, label)]
         sort = rules.sort
-        if entry.state == "done" and sort.action != "move":  # the copy is moved, not copied again
-            sort = structs.replace(sort, action="move")
         if "{year}" in sort.subfolder or "{month}" in sort.subfolder or "{day}" in sort.subfolder:
             verdict = replace(verdict, taken=self._taken(photo.path))
-        plan = decide(photo, verdict, sort, rules.root) or self._back(entry, photo, verdict, rules)
-        plan = replace(plan, corrects=corrects)
+        if entry.state == "done" and sort.action != "move":  # the copy is moved, not copied again
+            sort = structs.replace(sort, action="move")
+        base, first = self._base(entry, photo, verdict, rules), self._first(entry)
+        plan = decide(photo, verdict, sort, rules.root, base) or _back(first, photo, verdict, base)
+        plan = replace(plan, corrects=corrects, name=first.path.name)
         if plan.folder == photo.path.parent:  # a label that the folder's name says nothing of
             return replace(plan, action="tag", folder=None), [(_nothing(photo),)]
         return plan, None
@@ -111,14 +112,18 @@ class Correct:
             model, scores = db.execute(query, (entry.id,)).fetchone()
         return Verdict(label, None, json.loads(scores or "{}"), model=model)
 
-    def _back(self, entry: Entry, photo: Photo, verdict: Verdict, rules: Rules) -> Plan:
-        """Where a photo of none of these belongs, or one whose folder stays the same."""
-        if verdict.label is not None:
-            return Plan(photo, verdict, "move", photo.path.parent)
-        first = self._first(entry)
-        if first.action == "copy":  # the photo itself has never left its place
-            return Plan(photo, verdict, "move", rules.sort.base(rules.root) / UNSURE)
-        return Plan(photo, verdict, "move", first.path.parent)
+    def _base(self, entry: Entry, photo: Photo, verdict: Verdict, rules: Rules) -> Path:
+        """The folder of the class folders that the photo was filed among, as a person may watch
+        another one since."""
+        origin = self._first(entry).path.parent
+        for one in chain(entry, self._journal.puts_right):
+            folder = one.destination.parent
+            said = replace(verdict, label=one.label)
+            base = base_of(folder, photo, said, rules.sort) if folder != origin else None
+            if base is not None:
+                return base
+        elsewhere = entry.state == "left" and not photo.path.is_relative_to(rules.root)
+        return rules.sort.base(photo.path.parent if elsewhere else rules.root)
 
     def _first(self, entry: Entry) -> Entry:
         """How the photo was filed before anybody put anything right."""
@@ -141,6 +146,18 @@ class Correct:
             )
             for step in self._journal.steps(entry, "do")
         )
+
+
+def _back(first: Entry, photo: Photo, verdict: Verdict, base: Path) -> Plan:
+    """Where a photo of none of these belongs, or one whose folder stays the same; `first` is how
+    it was filed before anybody put anything right."""
+    if verdict.label is not None:
+        folder = photo.path.parent
+    elif first.action == "copy":  # the photo itself has never left its place
+        folder = base / UNSURE
+    else:
+        folder = first.path.parent
+    return Plan(photo, verdict, "move", folder)
 
 
 def _tagged(

@@ -16,22 +16,36 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
-def decide(photo: Photo, verdict: Verdict, sort: Sort, root: Path) -> Plan | None:
-    """The plan for a photo of the folder `root`; None where it stays as it is."""
+def decide(
+    photo: Photo, verdict: Verdict, sort: Sort, root: Path, base: Path | None = None
+) -> Plan | None:
+    """The plan for a photo of the folder `root`; None where it stays as it is.
+
+    `base` is the folder of the class folders, where that is another one than `sort` says.
+    """
+    base = base or sort.base(root)
     if verdict.reason == "unreadable":
         return None
     if verdict.label is None:
         if sort.unsure == "leave" or sort.action == "tag":
             return None
-        base = sort.base(root)
         return Plan(photo, verdict, sort.action, base / UNSURE, base=_required(sort, base))
     if sort.action == "tag":
         return Plan(photo, verdict, "tag", None, (verdict.label,))
-    base = sort.base(root)
     folder = base / _subfolder(sort.subfolder, photo, verdict)
     if folder == photo.path.parent:
         return None
     return Plan(photo, verdict, sort.action, folder, base=_required(sort, base))
+
+
+def base_of(folder: Path, photo: Photo, verdict: Verdict, sort: Sort) -> Path | None:
+    """The folder that holds the class folders, where `folder` is the one of them that a photo with
+    this verdict is filed to; None where it is none of them.
+    """
+    label = verdict.label
+    inside = UNSURE if label is None else _subfolder(sort.subfolder, photo, verdict)
+    base = Path(*folder.parts[: len(folder.parts) - len(Path(inside).parts)])
+    return base if base / inside == folder else None
 
 
 def filed_folders(sort: Sort, root: Path, labels: Iterable[str]) -> Callable[[Path], bool]:

@@ -131,7 +131,8 @@ class Plan:
     """What shall happen to one photo.
 
     `folder` is where it goes (None: it stays in place); it is made if need be, but not `base`,
-    which may be on a disk that is not connected.
+    which may be on a disk that is not connected. `name` is what it shall be called there, if that
+    is free (None: as now).
     """
 
     photo: Photo
@@ -141,6 +142,7 @@ class Plan:
     tags: tuple[str, ...] = ()
     base: Path | None = None
     corrects: Corrects | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ def steps_of(plan: Plan) -> Iterator[tuple[Step, ...]]:
     kind: Kind = "move" if plan.action == "move" else "copy"
     source = plan.photo.path
     companions = [(path, Photo.at(path)) for path in sidecars(source) if not being_written(path)]
-    for name in names(source.name):
+    for name in names(plan.name or source.name):
         targets = [(source, plan.photo, plan.folder / name)]
         targets += [
             (path, photo, plan.folder / _companion_name(path.name, source, name))
