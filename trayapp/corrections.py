@@ -67,6 +67,12 @@ class Corrections:
             found = [replace(one, was=_first_word(db, one)) for one in found]
         return [one for one in found if one.label != one.was]
 
+    def none_of_these(self) -> frozenset[Path]:
+        """Where the photos lie of which a person says that they are of no class."""
+        with self._database.reading() as db:
+            rows = db.execute(f"{_ROWS} AND c.label IS NULL").fetchall()
+        return frozenset(path_of(row[-1]) for row in rows)
+
 
 def chain(start: T, following: Callable[[T], T | None]) -> Iterator[T]:
     """`start`, what follows it, and so on: one photo as it was put right again and again."""

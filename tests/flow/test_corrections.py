@@ -83,6 +83,22 @@ def test_undo_takes_back_what_was_put_right_and_then_the_filing(
     assert "damaged" not in program.command("history", "--verify")
 
 
+def test_what_a_person_called_none_of_these_is_not_sorted_again(
+    program: Program, inbox: Path, photo: Callable[..., bytes]
+) -> None:
+    for number in range(2):
+        photo(inbox / f"{number}.jpg", size=(64 + number, 48))
+    program.command("sort", inbox)
+    put_right(program, inbox, {"0.jpg": None})
+    said = program.command("sort", inbox)
+    assert said == "0 filed, 0 not recognised and left in place, 1 none of these, as you said\n"
+    assert [row["state"] for row in program.rows("sort", inbox, "--dry-run")] == ["none"]
+    assert names(inbox) == {"0.jpg", "grizzly/1.jpg"}
+    photo(inbox / "0.jpg", size=(99, 48))  # another one of that name
+    assert "\n1 filed, " in program.command("sort", inbox)
+    assert names(inbox) == {"grizzly/0.jpg", "grizzly/1.jpg"}
+
+
 def test_once_more_brings_what_is_new_and_names_what_is_gone(
     program: Program, inbox: Path, tmp_path: Path, photo: Callable[..., bytes]
 ) -> None:

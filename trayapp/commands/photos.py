@@ -16,6 +16,7 @@ from trayapp import catalog, times
 from trayapp.commands import terminal
 from trayapp.commands.sorting import Sorting
 from trayapp.commands.verifying import verify_history
+from trayapp.corrections import Corrections
 from trayapp.decide import filed_folders
 from trayapp.desktop.messages import in_words
 from trayapp.engine.pool import Pool
@@ -77,7 +78,8 @@ def sort(
     found = scan(root, recursive, skip, closed.append)
     wanted = [path for path in found if is_wanted(path, settings.folder.ignore)]
     with closing(_engine(settings)) as pool, terminal.open_books() as books:
-        sorting = Sorting(books, rules, root, dry_run=dry_run, json=json)
+        none = Corrections(books.database).none_of_these()
+        sorting = Sorting(books, rules, root, dry_run=dry_run, json=json, none=none)
         status = sorting.run(pool.classify(sorted(wanted)), len(wanted))
     return status | _name_closed(closed)
 

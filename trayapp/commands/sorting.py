@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from trayapp.settings import Sort
 from trayapp.steps import look, names, steps_of
 from trayapp.tell import percent
 
-State = Literal["done", "planned", "left", "known", "unreadable", "failed"]
+State = Literal["done", "planned", "left", "known", "none", "unreadable", "failed"]
 
 
 @dataclass
@@ -36,6 +36,7 @@ class Sorting:
     counts: Counter[str] = field(default_factory=Counter)
     batch: int | None = None
     taken: set[Path] = field(default_factory=set)  # names that a dry run has promised
+    none: Set[Path] = frozenset()  # photos that a person called none of these
 
     def run(self, verdicts: Iterator[tuple[Path, Verdict]], total: int) -> int:
         """Returns the exit status: 1 when some photos could not be read or placed."""
@@ -69,6 +70,8 @@ class Sorting:
         plan = decide(photo, verdict, self.rules, self.root)
         if plan is None:
             return "left", None
+        if photo.path in self.none and self.books.notes.noted(photo) == "unsure":
+            return "none", None
         if (known := _copied_before(plan)) is not None:
             return "known", known
         if self.dry_run:
@@ -117,6 +120,8 @@ class Sorting:
         parts = [f"{self.counts['planned']} would be {verb}"] if self.dry_run else []
         parts = parts or [f"{self.counts['done']} {verb}"]
         parts.append(f"{self.counts['left']} not recognised and left in place")
+        if self.counts["none"]:
+            parts.append(f"{self.counts['none']} none of these, as you said")
         if self.counts["known"]:
             parts.append(f"{self.counts['known']} copied before")
         if problems := self.counts["unreadable"] + self.counts["failed"]:
