@@ -6,14 +6,16 @@ import io
 import os
 import random
 import sys
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from tests.engine.conftest import BEARS
-from tests.engine.misfits import Starter
-from tests.helpers import picture
+from tests.engine.misfits import Starter, misfit
+from tests.helpers import picture, wait_until
 from trayapp.engine.pool import Pool
 from trayapp.engine.preview import ROOM, shrink
 from trayapp.engine.wire import Ready, Shown, hear_parent, send
@@ -64,6 +66,21 @@ def test_photos_to_classify_go_before_those_to_look_at(tmp_path: Path) -> None:
         assert verdict.result(LIMIT).seen is not None
         assert [look(view.result(LIMIT)).size for view in views] == [(64, 43)] * 6
     assert order.index("verdict") <= 1
+
+
+def test_who_looks_during_a_backlog_has_a_turn_after_each_few_photos(tmp_path: Path) -> None:
+    photo, order = picture(tmp_path / "a.jpg"), list[str]()
+
+    def note(future: Future[Any], what: str) -> None:
+        future.add_done_callback(lambda _: order.append(what))
+
+    with Pool(tmp_path, start_worker=Starter(misfit)) as pool:
+        for _ in range(20):
+            note(pool.submit(photo), ".")
+        for _ in range(4):
+            note(pool.view(photo, 64), "V")
+        wait_until(lambda: len(order) == 24, LIMIT, "all have their answers")
+    assert "".join(order) == 4 * "...V" + 8 * "."
 
 
 def test_a_crash_while_looking_is_an_answer_too(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ StartWorker = Callable[[Any, Options], BaseProcess]
 
 START_LIMIT_SECONDS = 180.0  # fastai, at low priority on a busy machine
 WORN_AFTER = 10_000  # photos; decoders and allocators never give all memory back
+VIEW_AFTER = 3  # photos classified: then somebody who looks has a turn, however long the backlog
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
 
@@ -88,7 +89,7 @@ class Crew:
         self, options: Options, start_worker: StartWorker, size: int, idle_seconds: float
     ) -> None:
         self.waiting: deque[Job] = deque()
-        self.views: deque[Job] = deque()  # somebody only wants to look: after all the others
+        self.views: deque[Job] = deque()  # somebody only wants to look
         self.workers: list[Worker] = []
         self.problem: str | None = None
         self.preload = False
@@ -98,6 +99,7 @@ class Crew:
         self._idle_seconds = idle_seconds
         self._pause = FIRST_PAUSE_SECONDS
         self._retry_at = 0.0
+        self._since_view = 0
 
     def forgive(self) -> None:
         """Try a broken engine again at the next chance, without waiting."""
@@ -173,8 +175,10 @@ class Crew:
 
     def _next(self) -> Job | None:
         while self.waiting or self.views:
-            job = (self.waiting or self.views).popleft()
+            turn = self._since_view >= VIEW_AFTER and len(self.views) > 0
+            job = (self.views if turn or not self.waiting else self.waiting).popleft()
             if not job.future.cancelled():
+                self._since_view = 0 if job.side else self._since_view + 1
                 return job
         return None
 

@@ -109,7 +109,7 @@ class Pool:
 
     def view(self, path: Path, side: int) -> Future[Shown]:
         """The photo upright, as a JPEG whose sides are at most `side` pixels, in the background;
-        photos to classify go first. Raises as `submit` does, and so does the future.
+        one after each few photos to classify. Raises as `submit` does, and so does the future.
         """
         return self._submit(Job(path, side))
 
