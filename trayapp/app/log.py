@@ -41,6 +41,9 @@ class OneLine(logging.Formatter):
 class _PrivateFile(logging.handlers.RotatingFileHandler):
     """Each new file, too, is for this user only from its first byte on."""
 
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        """A disk that is full is told of where it stands in a photo's way, and in one line."""
+
     def _open(self) -> io.TextIOWrapper:
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         return io.TextIOWrapper(
