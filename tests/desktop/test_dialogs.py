@@ -375,6 +375,14 @@ def test_gio_helps_out_and_without_either_one_is_told(programs: Programs, tmp_pa
     assert programs.calls()[-1] == ["gio", "open", str(tmp_path)]
 
 
+def test_without_a_screen_one_is_told_that_there_is_no_browser(programs: Programs) -> None:
+    programs.add("xdg-open", status=3)
+    programs.add("gio")  # which would start one, and not hear that it ends at once
+    opener = LinuxOpener(programs.children, lambda *_: False, screen=False)
+    with pytest.raises(BeartrayError, match="`beartray review --print` helps"):
+        opener.open_page("http://127.0.0.1:1/")
+
+
 def opened_on_mac(children: Recorder) -> MacOpener:
     return MacOpener(children)
 

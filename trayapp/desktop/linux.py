@@ -91,7 +91,7 @@ def linux_desktop(environ: Mapping[str, str]) -> Desktop:
         name="linux",
         autostart=XdgAutostart(config, desktops, login_environment(environ)),
         dialogs=LinuxDialogs(children, environ, choosers),
-        opener=LinuxOpener(children, partial(_show_items, session)),
+        opener=LinuxOpener(children, partial(_show_items, session), screen),
         kit=lambda: _kit(session, screen),
         why_no_tray=lambda seconds: _why_no_tray(session.bus(), screen, desktops, seconds),
         notifier=lambda on_undo, on_show: _notifier(session.bus(), screen, on_undo, on_show),

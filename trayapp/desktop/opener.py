@@ -43,9 +43,14 @@ def show_photos(opener: Opener, folder: Path, photos: Sequence[Path]) -> None:
 class LinuxOpener:
     """`show_items(*uris)` asks the file manager to select files: whether it answered."""
 
-    def __init__(self, children: Children, show_items: Callable[..., bool]) -> None:
+    def __init__(
+        self, children: Children, show_items: Callable[..., bool], screen: bool = True
+    ) -> None:
         self._children = children
         self._show_items = show_items
+        self._programs = [["xdg-open"]]
+        if screen:  # without one gio says all is well, and what it starts ends at once
+            self._programs.append(["gio", "open"])
 
     def open_folder(self, folder: Path) -> None:
         self._open(_folder(folder), "file manager")
@@ -74,7 +79,7 @@ class LinuxOpener:
     def _launch(self, target: str) -> bool:
         return any(
             self._children.find(program[0]) and self._children.launch([*program, target])
-            for program in (["xdg-open"], ["gio", "open"])
+            for program in self._programs
         )
 
 
