@@ -174,8 +174,8 @@ class Database:
         except sqlite3.Error as error:
             db.close()
             raise JournalError(
-                f"{self._file}: the journal cannot be used ({error}); free some space, or rename"
-                " the file to start a new one"
+                f"{self._file}: the journal cannot be used ({error}); free some space, check the"
+                " folder's permissions, or rename the file to start a new one"
             ) from None
         if version > VERSION:
             db.close()
