@@ -224,7 +224,7 @@ DROP = """
 ([name, type, base64]) => {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
   const data = new DataTransfer();
-  data.items.add(new File([bytes], name, { type }));
+  if (name) data.items.add(new File([bytes], name, { type }));
   document.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true }));
 }
 """
@@ -249,8 +249,14 @@ def test_a_picture_is_dropped_and_only_looked_at(visit: Visit, tmp_path: Path) -
         "cut short", timeout=PATIENCE_MS
     )
     visit.shoot("what")
+    visit.page.evaluate(DROP, ["", "", ""])  # such as a link
+    expect(visit.page.locator("#say")).to_contain_text("no picture in that")
     assert names(visit.inbox) == set() and visit.program.rows("history") == []
     assert names(visit.program.home / "private" / "review") == set()
+    visit.program.command("quit")
+    visit.page.evaluate(DROP, ["mine.png", "image/png", ""])
+    expect(visit.page.locator("#answers li").first).to_contain_text("does not answer")
+    visit.complaints.clear()  # Chromium notes who does not answer
 
 
 def test_settings_take_effect_and_say_what_is_wrong(visit: Visit) -> None:
@@ -388,6 +394,8 @@ def test_two_thousand_photos_are_scrolled_through(
         assert visit.complaints == []
         program.command("quit")
         expect(page.get_by_role("alert")).to_contain_text("does not answer")
+        page.mouse.wheel(0, 9_000)
+        expect(page.get_by_role("status")).to_contain_text("does not answer")
 
 
 ATTACK = Path(__file__).with_name("attack.js")

@@ -18,7 +18,7 @@ from trayapp.photo import BeartrayError, Verdict
 LARGEST_BYTES = 64_000_000
 AT_ONCE = 2
 A_MINUTE = 60
-NAME = "the picture"
+NAME = "this file"
 
 
 class Upload:
@@ -46,7 +46,7 @@ class Upload:
             with tempfile.TemporaryDirectory(dir=self._scratch, prefix="look-") as place:
                 file = Path(place) / NAME
                 if not await self._receive(request, file):
-                    return _problem(413, "This picture is too large.")
+                    return self._refused()
                 verdict = await run_in_threadpool(self._classify, file)
         except BeartrayError as error:
             return _problem(503, str(error))
@@ -73,14 +73,18 @@ class Upload:
         length = request.headers.get("content-length", "0")
         if length.isascii() and length.isdigit() and int(length) <= self._largest:
             return None
-        return _problem(413, "This picture is too large.")
+        return self._refused()
+
+    def _refused(self) -> Response:
+        limit = f"{self._largest // 1_000_000} MB"
+        return _problem(413, f"This file is larger than {limit}; `beartray classify` takes it.")
 
     def _too_many(self) -> Response | None:
         now = self._now()
         while self._times and self._times[0] < now - 60:
             self._times.popleft()
         if self._busy >= AT_ONCE or len(self._times) >= A_MINUTE:
-            return _problem(429, "That are too many pictures at once; wait a moment.")
+            return _problem(429, "Too many pictures at once; wait a moment.")
         self._times.append(now)
         return None
 

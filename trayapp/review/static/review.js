@@ -13,17 +13,24 @@ export function say(words) {
   timer = setTimeout(() => { toast.textContent = ""; }, Math.max(6000, 70 * words.length));
 }
 
-/** POST an object; the answer, or an Error with words for the person. */
-export async function post(address, body) {
+/** What `fetch` answers, or an Error with words for the person. */
+export async function request(address, options) {
   let answer;
   try {
-    answer = await fetch(address, {
-      method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
-    });
+    answer = await fetch(address, options);
   } catch {
     throw new Error(GONE);
   }
   if (answer.status === 401 || answer.status === 403) throw new Error(GONE);
+  if (answer.status === 500) throw new Error(await answer.text());
+  return answer;
+}
+
+/** POST an object; the answer, or an Error as above. */
+export async function post(address, body) {
+  const answer = await request(address, {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body),
+  });
   const found = await answer.json();
   if (!answer.ok) throw new Error(found.error ?? "That did not work.");
   return found;

@@ -1,5 +1,7 @@
 // The gallery's tiles: those in the page, the one that the keys are at, and more from the server.
 
+import { request } from "/static/review.js";
+
 export const grid = document.getElementById("grid");
 /** Where the arrow keys are; a tile or null. */
 export let current = null;
@@ -20,7 +22,7 @@ export function parse(html) {
 export async function fetchTiles(after) {
   const query = new URLSearchParams(grid.dataset.query);
   if (after) query.set("after", after);
-  const answer = await fetch(`/tiles?${query}`);
+  const answer = await request(`/tiles?${query}`);
   if (!answer.ok) throw new Error("The photos cannot be fetched just now.");
   return parse(await answer.text());
 }

@@ -1,5 +1,7 @@
 // What is this?: pictures that are dropped, pasted or chosen are shown to the model, one by one.
 
+import { request, say } from "/static/review.js";
+
 const answers = document.getElementById("answers");
 const drop = document.getElementById("drop");
 const colours = JSON.parse(answers.dataset.colours);
@@ -16,6 +18,7 @@ function make(tag, words, className) {
 const percent = (share) => `${Math.min(Math.round(share * 100), share < 1 ? 99 : 100)} %`;
 
 function look(files) {
+  if (!files.length) say("There is no picture in that. Drop a file, or copy the picture itself and paste it.");
   for (const file of files) {
     const item = make("li"), image = make("img"), side = make("div");
     image.alt = "";
@@ -39,7 +42,7 @@ function look(files) {
 async function ask(file, side) {
   const title = side.querySelector("h2");
   try {
-    const answer = await fetch("/classify", { method: "POST", body: file });
+    const answer = await request("/classify", { method: "POST", body: file });
     const found = await answer.json();
     if (found.error) throw new Error(found.error);
     title.textContent = found.label === null ? "Not recognised" : `${found.label}, ${percent(found.confidence)}`;
