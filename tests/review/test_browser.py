@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,18 @@ def test_what_happened_before_the_page_listened_is_shown_too(visit: Visit, late:
     visit.page.route(f"**/{late}", open_late)
     visit.page.goto(visit.base)
     expect(visit.tile("a.jpg")).to_be_visible(timeout=PATIENCE_MS)
+
+
+def test_the_newest_comes_first_whatever_was_put_right(visit: Visit) -> None:
+    page, first = visit.page, visit.page.locator(".tile").first
+    for name in ("one.jpg", "two.jpg", "three.jpg"):
+        visit.drop(name)
+        expect(first).to_contain_text(name, timeout=PATIENCE_MS)
+    visit.tile("one.jpg").locator("a").focus()
+    page.keyboard.press("3")
+    expect(page.locator(".tile").last).to_contain_text("you said")  # it stays in its place
+    visit.drop("four.jpg")
+    expect(first).to_contain_text("four.jpg", timeout=PATIENCE_MS)
 
 
 def test_several_are_selected_and_one_is_looked_at(visit: Visit) -> None:
@@ -363,6 +375,12 @@ def seed(program: Program, inbox: Path, count: int, since: float = 1.7e9) -> Non
     db.close()
 
 
+def take_back(program: Program, last: int) -> None:
+    """All photos that were filed after the `last` one, by another program."""
+    with closing(sqlite3.connect(program.home / "journal.sqlite")) as db, db:
+        db.execute("UPDATE entries SET state = 'undone' WHERE id > ?", (last,))
+
+
 def test_two_thousand_photos_are_scrolled_through(
     browser: Browser, program: Program, inbox: Path
 ) -> None:
@@ -391,6 +409,9 @@ def test_two_thousand_photos_are_scrolled_through(
             expect(page.locator("#tile-300")).to_be_in_viewport()
         page.get_by_role("button", name="Back to the newest").click()
         expect(page.locator("#tile-2000 a")).to_be_focused()
+        take_back(program, 1990)  # older ones are not what is new
+        expect(page.locator("#tile-1991")).to_have_count(0, timeout=PATIENCE_MS)
+        expect(page.locator(".tile").first).to_have_attribute("data-id", "1990")
         assert visit.complaints == []
         program.command("quit")
         expect(page.get_by_role("alert")).to_contain_text("does not answer")

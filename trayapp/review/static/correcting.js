@@ -45,6 +45,7 @@ function replace(old, now, html) {
   if (!after) { remove(before); return; }
   document.getElementById(`tile-${now}`)?.remove();
   after.dataset.more = before.dataset.more ?? "";
+  after.dataset.cursor = before.dataset.cursor; // it stays in its place
   boxOf(after).checked = boxOf(before).checked;
   const hadFocus = before.contains(document.activeElement);
   before.replaceWith(after);

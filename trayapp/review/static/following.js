@@ -41,18 +41,23 @@ async function bringTop() {
   } else if (missing.length === found.length) {
     grid.replaceChildren(...found);
   } else {
-    const first = grid.firstElementChild;
     for (const tile of missing) {
+      const older = tiles().find((one) => isOlder(one, tile));
+      if (!older && grid.lastElementChild?.dataset.more) break; // those come with the scrolling
       tile.dataset.more = "";
       tile.classList.add("fresh");
-      const older = found.slice(found.indexOf(tile) + 1).map((one) => document.getElementById(one.id)).find(Boolean);
-      grid.insertBefore(tile, older ?? first);
+      grid.insertBefore(tile, older ?? null);
     }
   }
   dropOldest();
   if (isFocused()) current.scrollIntoView({ block: "nearest" });
   else if (!picked().length) setCurrent(grid.firstElementChild);
   settle();
+}
+
+function isOlder(one, other) {
+  const [time, id] = one.dataset.cursor.split("-"), [thenTime, thenId] = other.dataset.cursor.split("-");
+  return (time - thenTime || id - thenId) < 0;
 }
 
 /** Those that were taken back or put right elsewhere; and how Beartray does. */
