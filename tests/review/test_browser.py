@@ -165,6 +165,19 @@ def test_the_newest_comes_first_whatever_was_put_right(visit: Visit) -> None:
     expect(first).to_contain_text("four.jpg", timeout=PATIENCE_MS)
 
 
+def test_what_is_new_waits_until_the_pictures_before_it_were_seen(visit: Visit) -> None:
+    page, held = visit.page, list[Any]()
+    page.route("**/thumb/*", lambda route: held.append(route))  # the engine is at a long backlog
+    visit.drop("a.jpg")
+    expect(visit.tile("a.jpg")).to_be_visible(timeout=PATIENCE_MS)
+    visit.drop("b.jpg")
+    wait_until(lambda: len(visit.program.rows("history")) == 2, 20, "it is filed")
+    page.wait_for_timeout(1000)
+    expect(visit.tile("b.jpg")).to_have_count(0)
+    held.pop().continue_()
+    expect(visit.tile("b.jpg")).to_be_visible()
+
+
 def test_several_are_selected_and_one_is_looked_at(visit: Visit) -> None:
     page, inbox = visit.page, visit.inbox
     for number in range(4):

@@ -5,6 +5,8 @@ import { above, dropOldest, fresh, showNewest } from "/static/scrolling.js";
 import { picked, settle } from "/static/selection.js";
 import { current, fetchTiles, grid, isFocused, remove, setCurrent, tiles } from "/static/tiles.js";
 
+const LATE_MS = 5000, LOOK_MS = 1500; // how long a picture is waited for, and seen before newer ones
+const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
 let turn = Promise.resolve();
 let coming = false;
 
@@ -13,9 +15,10 @@ export function inTurn(task) {
   turn = turn.then(task).catch(() => {}); // the banner says that nobody answers
 }
 
-function follow() {
+async function follow() {
   if (coming) return;
   coming = true;
+  await seen();
   inTurn(async () => {
     coming = false;
     await dropGone();
@@ -26,6 +29,15 @@ function follow() {
       fresh.hidden = false;
     }
   });
+}
+
+/** Pictures that are still to come are waited for, and looked at: of a backlog none would be seen else. */
+async function seen() {
+  const inView = (image) => image.getBoundingClientRect().bottom > 0 && image.getBoundingClientRect().top < innerHeight;
+  const late = [...grid.querySelectorAll("img")].filter((image) => !image.complete && inView(image));
+  if (!late.length) return;
+  await Promise.race([Promise.allSettled(late.map((image) => image.decode())), pause(LATE_MS)]);
+  await pause(LOOK_MS);
 }
 
 async function isNews() {
