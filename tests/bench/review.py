@@ -19,6 +19,7 @@ from tests.bench.running import Running, cpu_seconds, processes, resident, runni
 from tests.review.test_browser import PROGRAMS
 from tests.review.test_gallery import fill
 from trayapp.database import Database
+from trayapp.review.gallery import PAGE
 
 GOAL_MS = 150.0
 LONG = 100_000  # entries of the journal
@@ -67,6 +68,7 @@ def review(scratch: Path, web: Sequence[Path], quick: bool) -> Iterator[Figure]:
     """All of it; what needs Linux or a browser only there."""
     yield from _long_journal(scratch / "long", 10 if quick else 50)
     yield from _thumbnails(scratch / "thumbs", 100 if quick else 1000)
+    yield from _backlog(scratch / "backlog", web, 500 if quick else 2000)
     if any(map(shutil.which, PROGRAMS)):
         yield from _all_day(scratch / "day", web, 500 if quick else 10_000)
 
@@ -163,6 +165,25 @@ def _thumbnails(scratch: Path, count: int) -> Iterator[Figure]:
             yield Figure(
                 group, f"processor time, {role} process", 1e3 * seconds / count, "ms/photo"
             )
+
+
+def _backlog(scratch: Path, web: Sequence[Path], count: int) -> Iterator[Figure]:
+    """The pictures of the page that somebody opens while photos are filed."""
+    group = f"Review, page opened while {count:,} photos are filed"
+    with _looking(scratch) as (app, client):
+        for path in copies(web, scratch / "photos", count):
+            path.rename(app.inbox / path.name)
+        wait(lambda: len(_page(client)) == PAGE, "the first page to be full", 0.05)
+        took = [client.timed(f"/thumb/{id_}", 1)[0] for id_ in _page(client)]
+        note = "too late: all were filed" if _is_filed(app) else "meanwhile they are filed"
+        yield from spread(group, "thumbnail", took, note)
+        wait(lambda: _is_filed(app), "the photos to be filed", 0.2)
+        alone = [client.timed(f"/thumb/{id_}", 1)[0] for id_ in _page(client)]
+        yield Figure(group, "all of a page", sum(took), "s", f"later: {sum(alone):.2f} s")
+
+
+def _page(client: Client) -> list[str]:
+    return re.findall(r'data-id="(\d+)"', client.get("/tiles").decode())
 
 
 def _all_day(scratch: Path, web: Sequence[Path], count: int) -> Iterator[Figure]:
