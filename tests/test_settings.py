@@ -123,3 +123,11 @@ def test_the_last_good_settings_stay_in_force(tmp_path: Path) -> None:
     assert following.follow()
     assert settings.load(file) == following.current
     assert following.problem is None
+
+
+def test_a_file_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "s.toml"
+    file.symlink_to(tmp_path / "dotfiles" / "s.toml")
+    (tmp_path / "dotfiles").touch()
+    with pytest.raises(SettingsError, match="a file is where a folder should be; rename it"):
+        SettingsFile(file).change("sort.action", "copy")

@@ -12,6 +12,7 @@ from typing import Any
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 
 from trayapp import settings
+from trayapp.errors import explain
 from trayapp.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
@@ -78,8 +79,11 @@ class SettingsFile:
 
     def change(self, key: str, value: object) -> None:
         """Write one key; `follow` then sees it. Raises `SettingsError`."""
-        with self._changing:
-            settings.change(self.file, key, value)
+        try:
+            with self._changing:
+                settings.change(self.file, key, value)
+        except OSError as error:
+            raise SettingsError(explain(error)) from None
 
     def _look(self) -> tuple[int, int, int] | None:
         try:
