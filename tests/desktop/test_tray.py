@@ -36,6 +36,7 @@ class FakeIcon(pystray.Icon):  # type: ignore[misc]
         self.secondary = options.pop("secondary")
         super().__init__(*args, **options)
         self.native: list[tuple[str, Any]] = []
+        self.building = threading.Lock()
         self.builds = 0
         self.shown: Image.Image | None = None
         self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -73,8 +74,9 @@ class FakeIcon(pystray.Icon):  # type: ignore[misc]
         self.icon = draw(state, 32)
 
     def _update_menu(self) -> None:
-        self.builds += 1
-        self.native = self._build(self.menu)
+        with self.building:  # a click's and a refresh's at once: else the older could be kept
+            self.builds += 1
+            self.native = self._build(self.menu)
 
     def _build(self, menu: Any) -> list[tuple[str, Any]]:
         return [
