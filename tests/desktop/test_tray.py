@@ -38,6 +38,7 @@ class FakeIcon(pystray.Icon):  # type: ignore[misc]
         self.native: list[tuple[str, Any]] = []
         self.building = threading.Lock()
         self.builds = 0
+        self.tooltip = self.title
         self.shown: Image.Image | None = None
         self.jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self.thread: threading.Thread | None = None
@@ -66,6 +67,7 @@ class FakeIcon(pystray.Icon):  # type: ignore[misc]
 
     def _update_title(self) -> None:
         self.checked_title()
+        self.tooltip = self.title
 
     def checked_title(self) -> None:
         """Nothing to check in general."""
@@ -126,6 +128,7 @@ class FakeMacIcon(FakeIcon):
 
     def _update_title(self) -> None:
         assert threading.current_thread() is self.thread
+        super()._update_title()
 
     def _show(self) -> None:
         assert threading.current_thread() is self.thread
@@ -475,6 +478,25 @@ def test_the_icon_shows_the_state(windows: Scene) -> None:
     windows.actions.show(state="problem", problem="the folder is gone")
     wait_until(lambda: windows.icon.shown is not picture, "the icon followed")
     wait_until(lambda: "the folder is gone" in windows.icon.title, "the tooltip followed")
+
+
+def test_what_happens_while_the_icon_comes_up_is_shown_with_it(tmp_path: Path) -> None:
+    """Linux's first has to speak with the bus, which at login may take its time."""
+    scene = Scene(tmp_path)
+
+    class SlowIcon(FakeWindowsIcon):
+        def _run(self) -> None:
+            scene.actions.show(headline="Sorting 12 photos")
+            wait_until(lambda: "Sorting" in self.title or not refreshes(), "nobody was hasty")
+            super()._run()
+
+    module = fake_pystray(SlowIcon)
+    with running(windows_kit(module, module.Icon), module.made, scene):
+        wait_until(lambda: "Sorting 12 photos" in scene.icon.tooltip, "the tooltip followed")
+
+
+def refreshes() -> bool:
+    return any(thread.name == "tray refresh" for thread in threading.enumerate())
 
 
 def test_macos_is_only_ever_touched_on_its_main_thread(macos: Scene) -> None:

@@ -78,7 +78,6 @@ class Tray:
         self._icon = self._kit.make("beartray", None, title, menu, secondary=self._secondary)
         self._kit.paint(self._icon, view.state)
         self._shown = (view.state, title, None)
-        threading.Thread(target=self._keep_fresh, name="tray refresh", daemon=True).start()
         try:
             self._icon.run(self._set_up)
         finally:
@@ -101,6 +100,8 @@ class Tray:
             icon.visible = True
 
         self._kit.on_main(show)
+        # Not before: what an icon is told while it is not shown, it may forget.
+        threading.Thread(target=self._keep_fresh, name="tray refresh", daemon=True).start()
         if self._stopping.is_set():
             icon.stop()
 
