@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.books import Books, open_books
 from tests.helpers import Tree, make_tree, read_tree, skip
 
 PATIENCE_SECONDS = 8.0  # longer than a call on the bus that nobody answers any more
@@ -27,6 +28,13 @@ def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def books(tmp_path: Path) -> Iterator[Books]:
+    """A journal of the test's own."""
+    with open_books(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,4 +1,9 @@
-"""Sidecars as other programs write them, abridged but in their own forms, for the tag tests."""
+"""Sidecars: an empty one, and those of other programs, abridged but in their own forms."""
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
+    ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
+)
 
 DARKTABLE = """\
 <?xml version="1.0" encoding="UTF-8"?>

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from tests.books import Books, open_books, plan
 from tests.helpers import make_tree
-from tests.test_verify import XMP
+from tests.sidecars import XMP
 from trayapp import database, disk, filing, history, journal, place, rewrite, steps
 from trayapp.audit import audit
 from trayapp.carry import Carrier

@@ -6,30 +6,19 @@ import errno
 import hashlib
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.books import Books, open_books, part_disks, plan
+from tests.books import Books, part_disks, plan
 from tests.helpers import make_tree, read_tree, tiny_disk
+from tests.sidecars import XMP
 from trayapp import disk, place
 from trayapp.filing import GoneError, PlaceError, UndoError
 from trayapp.photo import Photo
 from trayapp.settings import Sort
 from trayapp.steps import ChangedError, Step
-
-XMP = (
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
-    ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
-)
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Iterator[Books]:
-    with open_books(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

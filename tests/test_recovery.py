@@ -16,6 +16,7 @@ import pytest
 
 from tests.books import Books, open_books, part_disks, plan
 from tests.helpers import make_tree, read_tree
+from tests.sidecars import XMP
 from trayapp import disk, filing, place
 from trayapp.filing import GoneError, HalfDoneError, PlaceError, UndoError
 from trayapp.photo import Entry, Photo
@@ -23,10 +24,6 @@ from trayapp.settings import Sort
 from trayapp.steps import ChangedError, Step, inverse, prepare, steps_of, undo_steps
 
 PHOTO = {"a.jpg": "photo"}
-XMP = (
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
-    ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
-)
 
 
 @pytest.fixture

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.books import Books, open_books, plan
+from tests.books import Books, plan
 from tests.helpers import make_tree
+from tests.sidecars import XMP
 from trayapp import place
 from trayapp.audit import audit
 from trayapp.database import Database, JournalError
@@ -20,17 +21,6 @@ from trayapp.filing import HalfDoneError, PlaceError
 from trayapp.settings import Sort
 from trayapp.steps import Step, is_temporary, prepare
 from trayapp.verify import Finding, verify
-
-XMP = (
-    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
-    ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>'
-)
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Iterator[Books]:
-    with open_books(tmp_path) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from pathlib import Path
 from tests.crash.supervisor import Judge, Run, supervise
 from tests.crash.workload import books, file_all, put_right, recover, work
 from tests.helpers import make_tree, read_tree
+from tests.sidecars import XMP
 from trayapp.photo import Action, Entry
 
 PHOTOS = {"a.jpg": "first photo" * 9, "b.jpg": "second photo" * 9}
 SIDECARS = {
-    "a.jpg.xmp": '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF'
-    ' xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/></x:xmpmeta>',
+    "a.jpg.xmp": XMP,
     "b.aae": "edits",
     "a.late": "came late",
 }

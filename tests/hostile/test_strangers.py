@@ -10,12 +10,11 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.books import Books, open_books, plan
+from tests.books import Books, plan
 from tests.helpers import files, make_tree, picture, require_programs, wait_until
 from tests.program import COLOURS, Program
 from trayapp import disk
@@ -31,12 +30,6 @@ pytestmark = [
 ]
 
 STRANGER = 12_345
-
-
-@pytest.fixture
-def books(tmp_path: Path) -> Iterator[Books]:
-    with open_books(tmp_path) as opened:
-        yield opened
 
 
 # What Beartray keeps.
