@@ -7,7 +7,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ collect_ignore = []
 if sys.platform == "linux":
     from tests.desktop.desk import Desk, PrivateBus, Processes, require_programs
     from tests.desktop.real_app import RealApp
+    from tests.desktop.stage import Stage, a_stage
 else:
     tests = {path.name: path.read_text(encoding="utf-8") for path in HERE.glob("test_*.py")}
     collect_ignore += [name for name, text in tests.items() if DESK.search(text)]
@@ -52,39 +53,33 @@ def short_folder() -> Iterator[Path]:
 def private_bus(short_folder: Path) -> Iterator[PrivateBus]:
     """A session bus on which nobody is."""
     require_programs("dbus-daemon")
-    processes = Processes(dict(os.environ), short_folder / "logs")
-    try:
+    with closing(Processes(dict(os.environ), short_folder / "logs")) as processes:
         yield PrivateBus(short_folder, processes)
-    finally:
-        processes.close()
+
+
+@pytest.fixture
+def stage(private_bus: PrivateBus, tmp_path: Path) -> Iterator[Stage]:
+    """A bus with room for a tray, and for a panel of the test's own."""
+    with a_stage(private_bus, tmp_path) as stage:
+        yield stage
 
 
 @pytest.fixture
 def desk(short_folder: Path) -> Iterator[Desk]:
     """A desktop with a real panel, notification service, mouse and keyboard."""
-    desk = Desk(short_folder, SHOTS)
-    try:
+    with closing(Desk(short_folder, SHOTS)) as desk:
         yield desk
-    finally:
-        desk.close()
 
 
 @pytest.fixture(scope="module")
 def shared_desk() -> Iterator[Desk]:
     """One for all tests of a module, which leave it as they found it; a new one takes seconds."""
-    with folder_in_memory() as folder:
-        desk = Desk(folder, SHOTS)
-        try:
-            yield desk
-        finally:
-            desk.close()
+    with folder_in_memory() as folder, closing(Desk(folder, SHOTS)) as desk:
+        yield desk
 
 
 @pytest.fixture
 def app(shared_desk: Desk) -> Iterator[RealApp]:
     """Beartray, not yet started, on a desk that others have used and will use."""
-    app = RealApp(shared_desk)
-    try:
+    with closing(RealApp(shared_desk)) as app:
         yield app
-    finally:
-        app.close()

@@ -141,6 +141,19 @@ class LoggedActions:
             self.tray.stop()
 
 
+class Kept:
+    """Where notices go that no service shows."""
+
+    def __init__(self) -> None:
+        self.notices: list[Notice] = []
+
+    def show(self, notice: Notice) -> None:
+        self.notices.append(notice)
+
+    def close(self) -> None:
+        pass
+
+
 def main(log: Path, folder: Path) -> int:
     desktop = choose_desktop(os.environ)
     actions = LoggedActions(log, folder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,8 @@ from PIL import Image
 from tests.desktop.desk import PrivateBus, wait_until
 from tests.desktop.desk.bus import own
 from tests.desktop.desk.services import FILES, FileManager
-from tests.desktop.stage import Stage, a_stage
+from tests.desktop.stage import Stage
+from tests.desktop.stand_in import Kept
 from trayapp.desktop import menu
 from trayapp.desktop.bus import session_address
 from trayapp.desktop.icons import SIZES, draw
@@ -24,12 +24,6 @@ from trayapp.tell import Notice
 pytestmark = pytest.mark.desktop
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def stage(private_bus: PrivateBus, tmp_path: Path) -> Iterator[Stage]:
-    with a_stage(private_bus, tmp_path) as stage:
-        yield stage
 
 
 def test_the_icon_comes_with_its_menu_and_sharp_in_every_size(stage: Stage) -> None:
@@ -152,17 +146,6 @@ def test_the_bus_is_found_where_systemd_puts_it(private_bus: PrivateBus) -> None
     assert session_address({"XDG_RUNTIME_DIR": str(socket.parent)}) == private_bus.address
     assert session_address({"XDG_RUNTIME_DIR": str(socket.parent / "elsewhere")}) is None
     assert session_address({"DBUS_SESSION_BUS_ADDRESS": "unix:abstract=x"}) == "unix:abstract=x"
-
-
-class Kept:
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-
-    def show(self, notice: Notice) -> None:
-        self.notices.append(notice)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture

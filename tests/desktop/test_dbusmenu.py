@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pystray
 import pytest
 from dbus_fast import Variant
 
-from tests.desktop.desk import PrivateBus, wait_until
-from tests.desktop.stage import Stage, a_stage
+from tests.desktop.desk import wait_until
+from tests.desktop.stage import Stage
 from tests.desktop.stand_in import entry
 from trayapp.desktop.bus import BusCallError
 from trayapp.desktop.dbusmenu import DBusMenu
@@ -23,10 +22,10 @@ pytestmark = pytest.mark.desktop
 
 
 @pytest.fixture
-def stage(private_bus: PrivateBus, tmp_path: Path) -> Iterator[Stage]:
-    with a_stage(private_bus, tmp_path) as stage:
-        stage.start_panel()
-        yield stage
+def stage(stage: Stage) -> Stage:
+    """With a panel."""
+    stage.start_panel()
+    return stage
 
 
 def test_only_what_changed_is_sent(stage: Stage) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.desktop.desk import wait_until
+from tests.desktop.stand_in import Kept
 from trayapp.desktop.children import Answer, Children
 from trayapp.desktop.notify import (
     BODY_UNITS,
@@ -29,17 +30,6 @@ from trayapp.tell import Notice
 
 FILED = Notice("Filed 1 photo", "IMG_1.jpg is a grizzly")
 EVERYTHING = frozenset({"body", "body-markup", "actions"})
-
-
-class Kept:
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-
-    def show(self, notice: Notice) -> None:
-        self.notices.append(notice)
-
-    def close(self) -> None:
-        pass
 
 
 class Plyer:

@@ -22,6 +22,7 @@ from PIL import Image
 
 from tests.desktop.desk import Desk, PrivateBus, wait_until
 from tests.desktop.desk.services import WATCHER
+from tests.desktop.stand_in import Kept
 from tests.helpers import SLOWNESS
 from trayapp.desktop.bus import DAEMON, SessionBus
 from trayapp.desktop.notify import WAITING
@@ -107,19 +108,6 @@ class Service(ServiceInterface):
     @dbus_signal()
     def NotificationClosed(self, number: int) -> Closed:
         return [number, 2]
-
-
-class Kept:
-    """Where notices go that no service shows."""
-
-    def __init__(self) -> None:
-        self.notices: list[Notice] = []
-
-    def show(self, notice: Notice) -> None:
-        self.notices.append(notice)
-
-    def close(self) -> None:
-        pass
 
 
 class Person:

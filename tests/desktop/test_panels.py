@@ -30,12 +30,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def stage(private_bus: PrivateBus, tmp_path: Path) -> Iterator[Stage]:
-    with a_stage(private_bus, tmp_path) as stage:
-        yield stage
-
-
-@pytest.fixture
 def compositor(short_folder: Path) -> Iterator[socket.socket]:
     """What listens where a Wayland compositor would."""
     with socket.socket(socket.AF_UNIX) as listening:

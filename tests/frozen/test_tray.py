@@ -9,6 +9,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,22 +31,15 @@ WHAT = "What is this photo"
 
 @pytest.fixture(scope="module")
 def frozen_desk() -> Iterator[Desk]:
-    with folder_in_memory() as folder:
-        desk = Desk(folder, SHOTS)
-        try:
-            yield desk
-        finally:
-            desk.close()
+    with folder_in_memory() as folder, closing(Desk(folder, SHOTS)) as desk:
+        yield desk
 
 
 @pytest.fixture
 def app(bundle: Path, frozen_desk: Desk) -> Iterator[RealApp]:
     """Not yet started, on a desk that others have used and will use."""
-    app = RealApp(frozen_desk, program=[str(bundle / "beartray")])
-    try:
+    with closing(RealApp(frozen_desk, program=[str(bundle / "beartray")])) as app:
         yield app
-    finally:
-        app.close()
 
 
 def test_it_is_at_home_in_the_tray(app: RealApp) -> None:
@@ -92,8 +86,8 @@ def some_web_photos(label: str) -> list[Path]:
 def test_nothing_of_it_talks_to_a_network(bundle: Path, frozen_desk: Desk, tmp_path: Path) -> None:
     """With icon, notices and menu: X, the session bus and our own socket are all of AF_UNIX."""
     require_programs("strace")
-    app = RealApp(frozen_desk, program=[*TRACE, "-o", f"{tmp_path}/call", str(bundle / "beartray")])
-    try:
+    program = [*TRACE, "-o", f"{tmp_path}/call", str(bundle / "beartray")]
+    with closing(RealApp(frozen_desk, program=program)) as app:
         app.start_and_wait()
         app.drop("IMG_0001.jpg", "grizzly")
         app.wait_for_tree("grizzly/IMG_0001.jpg")
@@ -101,8 +95,6 @@ def test_nothing_of_it_talks_to_a_network(bundle: Path, frozen_desk: Desk, tmp_p
         app.desk.choose("Quit")
         assert app.process is not None
         assert app.process.wait(30) == 0
-    finally:
-        app.close()
     calls = "".join(trace.read_text() for trace in tmp_path.iterdir())
     assert calls.count("connect(") > 1
     assert [line for line in asked_of_the_network(tmp_path) if is_from_a_network(line)] == []
