@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.books import open_books
+from tests.books import Books
 from tests.helpers import make_tree, names, read_tree
 from tests.test_pipeline import World
 from trayapp import intake, pipeline
@@ -19,14 +19,13 @@ MOST, MANY = 20, 100
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+def world(inbox: Path, books: Books, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(intake, "MOST", MOST)
-    with open_books(tmp_path) as books:
-        made = World(make_tree(tmp_path / "inbox", {}), books, Sort(), Folder(observer="polling"))
-        made.inbox._has_room = lambda: made.pipeline.intake.has_room
-        made.inbox.tick(0)
-        yield made
-        made.inbox.close()
+    made = World(inbox, books, Sort(), Folder(observer="polling"))
+    made.inbox._has_room = lambda: made.pipeline.intake.has_room
+    made.inbox.tick(0)
+    yield made
+    made.inbox.close()
 
 
 def work(world: World, seconds: int) -> int:

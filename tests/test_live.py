@@ -87,9 +87,8 @@ def test_another_folder_takes_the_place_of_the_one_given_at_the_start(
 
 
 def test_a_login_item_that_cannot_be_made_is_told_and_the_rest_takes_effect(
-    run: Callable[..., Running], tmp_path: Path
+    run: Callable[..., Running], inbox: Path
 ) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
     folder = f"[folder]\npath = {json.dumps(str(inbox))}\n"
     running = run(folder)
     running.configure(f"{folder}[sort]\naction = 'copy'\n[startup]\nat_login = true\n")
@@ -99,8 +98,7 @@ def test_a_login_item_that_cannot_be_made_is_told_and_the_rest_takes_effect(
     assert (inbox / "a.jpg").exists()
 
 
-def test_what_was_gathered_is_told_at_the_end(run: Callable[..., Running], tmp_path: Path) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
+def test_what_was_gathered_is_told_at_the_end(run: Callable[..., Running], inbox: Path) -> None:
     running = run(f"[notify]\nmode = 'digest'\n[folder]\npath = {json.dumps(str(inbox))}")
     picture(inbox / "a.jpg", colour="red")
     wait_until((inbox / "grizzly" / "a.jpg").exists, 20, "the photo filed")
@@ -115,9 +113,8 @@ def watching(folder: Path, more: str = "") -> str:
 
 
 def test_a_pause_for_a_time_comes_back_with_the_program(
-    run: Callable[..., Running], tmp_path: Path
+    run: Callable[..., Running], inbox: Path
 ) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
     running = run(watching(inbox))
     until = time.time() + 3600
     running.live.pause(until)
@@ -136,9 +133,8 @@ def test_a_pause_for_a_time_comes_back_with_the_program(
 
 
 def test_a_pause_that_ended_while_it_was_off_is_over(
-    run: Callable[..., Running], tmp_path: Path
+    run: Callable[..., Running], inbox: Path
 ) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
     running = run(watching(inbox))
     running.live.pause(time.time() + 0.2)
     running.wait_for_pause(True)
@@ -150,9 +146,8 @@ def test_a_pause_that_ended_while_it_was_off_is_over(
 
 @pytest.mark.parametrize("end", ["nan", "inf", "1e300", "-1", "tomorrow"])
 def test_a_pause_to_no_moment_at_all_lasts_until_somebody_ends_it(
-    run: Callable[..., Running], tmp_path: Path, end: str
+    run: Callable[..., Running], inbox: Path, end: str
 ) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
     running = run(watching(inbox))
     running.live.pause(time.time() + 3600)
     running.wait_for_pause(True)
@@ -164,9 +159,9 @@ def test_a_pause_to_no_moment_at_all_lasts_until_somebody_ends_it(
 
 
 def test_a_pause_without_an_end_replaces_one_with_an_end(
-    run: Callable[..., Running], tmp_path: Path
+    run: Callable[..., Running], inbox: Path
 ) -> None:
-    running = run(watching(make_tree(tmp_path / "inbox", {})))
+    running = run(watching(inbox))
     running.live.pause(time.time() + 3600)
     running.live.pause()
     running.wait_for_pause(True)
@@ -176,9 +171,9 @@ def test_a_pause_without_an_end_replaces_one_with_an_end(
 
 
 def test_pause_and_resume_one_right_after_the_other(
-    run: Callable[..., Running], tmp_path: Path
+    run: Callable[..., Running], inbox: Path
 ) -> None:
-    running = run(watching(make_tree(tmp_path / "inbox", {})))
+    running = run(watching(inbox))
     running.live.pause()
     running.live.resume()
     running.live.change("sort.unsure", "folder")
@@ -188,9 +183,8 @@ def test_pause_and_resume_one_right_after_the_other(
 
 
 def test_a_pause_ends_when_the_settings_file_says_so(
-    run: Callable[..., Running], tmp_path: Path
+    run: Callable[..., Running], inbox: Path
 ) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
     running = run(watching(inbox))
     running.live.pause(time.time() + 3600)
     running.wait_for_pause(True)
@@ -203,9 +197,9 @@ def test_a_pause_ends_when_the_settings_file_says_so(
 
 
 def test_somebody_asks_what_a_photo_is_while_others_are_filed(
-    run: Callable[..., Running], tmp_path: Path
+    run: Callable[..., Running], inbox: Path, tmp_path: Path
 ) -> None:
-    inbox, album = make_tree(tmp_path / "inbox", {}), tmp_path / "album"
+    album = tmp_path / "album"
     running = run(watching(inbox))
     photo = picture(album / "mine.jpg", colour="blue")
     pid = wait_until(lambda: running.live.engine.pids, 20, "an engine")
@@ -222,9 +216,8 @@ def test_somebody_asks_what_a_photo_is_while_others_are_filed(
 
 
 def test_photos_not_recognised_are_found_where_they_are(
-    run: Callable[..., Running], tmp_path: Path
+    run: Callable[..., Running], inbox: Path
 ) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
     running = run(watching(inbox))
     for name in ("b.jpg", "a.jpg"):
         picture(inbox / name, colour="grey")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.books import Books, open_books
+from tests.books import Books
 from tests.helpers import make_tree, read_tree, wait_until
 from trayapp import disk
 from trayapp.engine import EngineError
@@ -89,14 +89,11 @@ def by_first_word(path: Path) -> Verdict:
 
 
 @pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    with open_books(tmp_path) as books:
+def make_world(inbox: Path, books: Books) -> Callable[..., World]:
+    def make(sort: Sort | None = None, **folder: Any) -> World:
+        return World(inbox, books, sort or Sort(), Folder(observer="polling", **folder))
 
-        def make(sort: Sort | None = None, **folder: Any) -> World:
-            inbox = make_tree(tmp_path / "inbox", {})
-            return World(inbox, books, sort or Sort(), Folder(observer="polling", **folder))
-
-        yield make
+    return make
 
 
 @pytest.fixture

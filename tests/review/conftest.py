@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.helpers import make_tree, picture, wait_until
+from tests.helpers import picture, wait_until
 from tests.test_actions import ITEM, NoLogin
 from tests.test_live import Running, watching
 from trayapp.app.actions import TrayActions
@@ -103,11 +103,10 @@ class Review:
 
 
 @pytest.fixture
-def review(tmp_path: Path) -> Iterator[Review]:
+def review(tmp_path: Path, inbox: Path) -> Iterator[Review]:
     """Beartray at work on the folder `inbox`; red photos are grizzlies, blue ones teddies."""
-    folder = make_tree(tmp_path / "inbox", {})
-    running = Running(tmp_path / "home", watching(folder), None)
-    found = Review(running, folder)
+    running = Running(tmp_path / "home", watching(inbox), None)
+    found = Review(running, inbox)
     try:
         found.enter()
         yield found

@@ -251,13 +251,12 @@ def test_it_starts_where_python_cannot_encrypt(tmp_path: Path) -> None:
     assert "Stands in" in printed_by(script)
 
 
-def test_the_command_says_where_and_only_a_running_one_can(tmp_path: Path) -> None:
+def test_the_command_says_where_and_only_a_running_one_can(tmp_path: Path, inbox: Path) -> None:
     program = Program(tmp_path / "home")
     done = program.try_command("review", "--print")
     assert (done.returncode, done.stdout) == (3, "")
     assert "not running" in done.stderr
-    (tmp_path / "inbox").mkdir()
-    with program.running(tmp_path / "inbox"):
+    with program.running(inbox):
         first, second = (program.command("review", "--print").strip() for _ in range(2))
         assert first.startswith("http://127.0.0.1:") and first != second
         host = first.split("/")[2]

@@ -26,8 +26,7 @@ def disks() -> Iterator[ExitStack]:
         yield stack
 
 
-def test_deleted_and_made_again(start_work: StartWork, tmp_path: Path) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
+def test_deleted_and_made_again(start_work: StartWork, inbox: Path) -> None:
     work = start_work(inbox)
     shutil.rmtree(inbox)
     work.wait_for_problem("is not there; connect its disk")
@@ -38,8 +37,7 @@ def test_deleted_and_made_again(start_work: StartWork, tmp_path: Path) -> None:
     assert work.live.problem is None
 
 
-def test_replaced_by_another_folder(start_work: StartWork, tmp_path: Path) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
+def test_replaced_by_another_folder(start_work: StartWork, tmp_path: Path, inbox: Path) -> None:
     work = start_work(inbox)
     inbox.rename(tmp_path / "old")
     inbox.mkdir()
@@ -50,9 +48,8 @@ def test_replaced_by_another_folder(start_work: StartWork, tmp_path: Path) -> No
 
 
 def test_replaced_by_a_link_that_is_then_turned_to_another_folder(
-    start_work: StartWork, tmp_path: Path
+    start_work: StartWork, tmp_path: Path, inbox: Path
 ) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
     work = start_work(inbox)
     for name in ("one", "other"):
         target = make_tree(tmp_path / name, {})

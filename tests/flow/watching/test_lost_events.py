@@ -72,9 +72,8 @@ def test_dropped_events_lead_to_a_look_at_once(
 
 
 def test_a_sidecar_whose_event_was_dropped_follows_its_photo(
-    start_work: StartWork, tmp_path: Path, lost: list[str]
+    start_work: StartWork, inbox: Path, lost: list[str]
 ) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
     with tiny_queue():
         work = start_work(inbox)
     work.wait_until_filed(drop(inbox, "a.jpg"))
@@ -166,8 +165,7 @@ def test_a_share_that_tells_of_nothing_is_polled_and_that_is_said(
     work.wait_until_filed(expected)
 
 
-def test_polling_because_the_settings_say_so(start_work: StartWork, tmp_path: Path) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
+def test_polling_because_the_settings_say_so(start_work: StartWork, inbox: Path) -> None:
     work = start_work(inbox, 'observer = "polling"')
     assert work.live.inbox.degraded is None
     work.wait_until_filed(drop(inbox, "a.jpg", "b.jpg"))

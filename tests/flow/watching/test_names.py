@@ -23,8 +23,7 @@ ODD = [
 ON_A_STICK = ["🐻 Bär 熊.jpg", "trailing dot..jpg", "a b.jpg", "x" * 251 + ".jpg", "IMG_1.JPG"]
 
 
-def test_every_name(start_work: StartWork, tmp_path: Path) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
+def test_every_name(start_work: StartWork, inbox: Path) -> None:
     work = start_work(inbox)
     expected = drop(inbox, *ODD)
     work.wait_until_filed(expected)
@@ -47,9 +46,8 @@ def test_names_that_differ_in_case_on_a_disk_to_which_they_are_one(
 
 
 def test_case_twins_go_to_a_disk_to_which_they_are_one(
-    start_work: StartWork, tmp_path: Path
+    start_work: StartWork, tmp_path: Path, inbox: Path
 ) -> None:
-    inbox = make_tree(tmp_path / "inbox", {})
     with disk("exfat", tmp_path / "stick") as stick:
         work = start_work(inbox, more=f'[sort]\ndestination = "{stick}"')
         made = drop(inbox, "A.jpg", "a.jpg", "A.JPG")
