@@ -101,8 +101,7 @@ class Program:
 
     def _is_up(self, process: subprocess.Popen[str]) -> bool:
         assert process.poll() is None, process.stdout.read() if process.stdout else ""
-        done = self.try_command("status", "--json")
-        return done.returncode == 0 and json.loads(done.stdout)["engine"] == "ready"
+        return bool(status_now(self.home, self.environ).get("engine") == "ready")
 
 
 def status_now(home: Path, environ: Mapping[str, str]) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def test_no_socket_leaves_this_machine(program: Bundled, tmp_path: Path) -> None
     with program.running(photos) as process:
         second = picture(photos / "second.jpg", colour="red")
         wait_until(lambda: not second.exists(), 30, "a photo to be filed")
+        program.command("status")
         program.command("quit")  # strace hands no signal on
         process.wait(20)
     made = "".join(trace.read_text() for trace in traces.iterdir())

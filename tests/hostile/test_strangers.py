@@ -43,6 +43,7 @@ def test_what_it_keeps_is_for_its_user_only_whatever_the_umask(tmp_path: Path, i
     for name in [name for name in program.environ if name.startswith(("XDG_", "BEARTRAY_"))]:
         del program.environ[name]
     program.environ["HOME"] = str(person)
+    program.home = person / ".local" / "share" / "beartray"
     program.prefix = ("sh", "-c", 'umask 000; exec "$@"', "sh")
     program.command("config", "set", "model.package", COLOURS)
     with program.running(inbox):
