@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ each_module = pytest.mark.parametrize(
 )
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Full names of the modules that `path` imports, wherever in it, type checking included."""
     package = [PACKAGE.name, *path.relative_to(PACKAGE).parent.parts]
@@ -53,10 +55,12 @@ def _names(node: ast.AST, package: list[str]) -> Iterator[str]:
         yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
+@cache
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@cache
 def own(path: Path) -> set[str]:
     """Our modules that `path` imports, less the package's name: "photo", "engine.pool"."""
     known = {_name(module) for module in MODULES}
@@ -64,6 +68,7 @@ def own(path: Path) -> set[str]:
     return found & known - {_name(path)}
 
 
+@cache
 def _name(path: Path) -> str:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
