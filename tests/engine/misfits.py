@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from trayapp.engine.wire import Broken, Connection, send
+from trayapp.engine.wire import Broken, Connection, Ready, Shown, hear_parent, send
 from trayapp.engine.worker import Options, behave, serve
 from trayapp.photo import Verdict
 
@@ -60,6 +60,20 @@ def stillborn(connection: Connection, options: Options) -> None:
 
 def late(connection: Connection, options: Options) -> None:
     time.sleep(600)
+
+
+def mortal(connection: Connection, options: Options) -> None:
+    send(connection, Ready(("x",)))
+    hear_parent(connection)
+    os._exit(7)
+
+
+def painter(connection: Connection, options: Options) -> None:
+    """Shows a picture, with a name that does things to terminals, whatever it is asked."""
+    send(connection, Ready(("x",)))
+    while True:
+        hear_parent(connection)
+        send(connection, Shown(b"", "a.jpg\x1b[2J"))
 
 
 def broken_unless_mended(connection: Connection, options: Options) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 import sys
 from concurrent.futures import Future
@@ -14,11 +13,11 @@ import pytest
 from PIL import Image
 
 from tests.engine.conftest import BEARS
-from tests.engine.misfits import Starter, misfit
+from tests.engine.misfits import Starter, misfit, mortal, painter
 from tests.helpers import picture, wait_until
 from trayapp.engine.pool import Pool
 from trayapp.engine.preview import ROOM, shrink
-from trayapp.engine.wire import Ready, Shown, hear_parent, send
+from trayapp.engine.wire import Shown
 
 LIMIT = 30.0
 
@@ -84,13 +83,13 @@ def test_who_looks_during_a_backlog_has_a_turn_after_each_few_photos(tmp_path: P
 
 
 def test_a_crash_while_looking_is_an_answer_too(tmp_path: Path) -> None:
-    with Pool(tmp_path, start_worker=Starter(_dies)) as pool:
+    with Pool(tmp_path, start_worker=Starter(mortal)) as pool:
         shown = pool.view(tmp_path / "a.jpg", 64).result(LIMIT)
     assert shown == Shown(b"", "a.jpg: the decoder crashed on it")
 
 
 def test_what_an_engine_says_of_a_picture_is_checked(tmp_path: Path) -> None:
-    with Pool(tmp_path, start_worker=Starter(_shows)) as pool:
+    with Pool(tmp_path, start_worker=Starter(painter)) as pool:
         verdict = pool.submit(tmp_path / "a.jpg").result(LIMIT)
         assert verdict.error == "a.jpg: the decoder crashed on it", "a picture is no verdict"
         shown = pool.view(tmp_path / "a.jpg", 64).result(LIMIT)
@@ -105,16 +104,3 @@ def test_an_engine_that_may_not_write_still_shows(tmp_path: Path) -> None:
         (pid,) = pool.pids
         assert "Seccomp:\t2" in Path(f"/proc/{pid}/status").read_text()
     assert list(tmp_path.iterdir()) == [photo]
-
-
-def _shows(connection: object, options: object) -> None:
-    send(connection, Ready(("x",)))  # type: ignore[arg-type]
-    while True:
-        hear_parent(connection)  # type: ignore[arg-type]
-        send(connection, Shown(b"", "a.jpg\x1b[2J"))  # type: ignore[arg-type]
-
-
-def _dies(connection: object, options: object) -> None:
-    send(connection, Ready(("x",)))  # type: ignore[arg-type]
-    hear_parent(connection)  # type: ignore[arg-type]
-    os._exit(7)
