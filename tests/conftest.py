@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.books import Books, open_books
-from tests.helpers import Tree, make_tree, read_tree, skip
+from tests.helpers import Tree, folder_in_memory, make_tree, read_tree, skip
 
 PATIENCE_SECONDS = 8.0  # longer than a call on the bus that nobody answers any more
 
@@ -28,6 +28,13 @@ def inbox(tmp_path: Path) -> Path:
     folder = tmp_path / "inbox"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder for what must not wait for a disk that other tests keep busy."""
+    with folder_in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture

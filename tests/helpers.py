@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -91,6 +92,18 @@ def files(folder: Path) -> dict[str, bytes]:
 def names(folder: Path) -> set[str]:
     """The path of every file below `folder`, inside it; also while files come and go."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """A folder in which nothing waits for a disk, in memory where that can be.
+
+    Its name leaves room for sockets, whose paths are 104 bytes at most.
+    """
+    memory = Path("/dev/shm")
+    place = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="test", dir=place) as folder:
+        yield Path(folder)
 
 
 @contextmanager

@@ -19,6 +19,12 @@ MOST, MANY = 20, 100
 
 
 @pytest.fixture
+def tmp_path(in_memory: Path) -> Path:
+    """Hundreds of photos are filed, and how long a disk takes for that is not what is tested."""
+    return in_memory
+
+
+@pytest.fixture
 def world(inbox: Path, books: Books, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(intake, "MOST", MOST)
     made = World(inbox, books, Sort(), Folder(observer="polling"))

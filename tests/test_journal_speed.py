@@ -41,6 +41,12 @@ ASKED: list[tuple[str, Callable[[Journal, Notes], object]]] = [
 
 
 @pytest.fixture
+def tmp_path(in_memory: Path) -> Path:
+    """Hundreds of photos are filed, and how long a disk takes for that is not what is tested."""
+    return in_memory
+
+
+@pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     opened = Database(tmp_path / "journal.sqlite")
     yield opened

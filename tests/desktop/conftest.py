@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from tests.helpers import folder_in_memory
 
 HERE = Path(__file__).resolve().parent
 DESK = re.compile(r"from tests\.desktop\.(desk|real_app|stage) import")  # need D-Bus and X
@@ -31,30 +32,12 @@ os.environ["PYSTRAY_BACKEND"] = "dummy"
 SHOTS = HERE.parents[1] / "test-output"
 
 
-@contextmanager
-def folder_in_memory() -> Iterator[Path]:
-    """A folder whose name leaves room for sockets, whose paths are 104 bytes at most.
-
-    In memory where that can be: the panel must not wait for a disk that other tests keep busy.
-    """
-    memory = Path("/dev/shm")
-    place = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="desk", dir=place) as folder:
-        yield Path(folder)
-
-
 @pytest.fixture
-def short_folder() -> Iterator[Path]:
-    with folder_in_memory() as folder:
-        yield folder
-
-
-@pytest.fixture
-def private_bus(short_folder: Path) -> Iterator[PrivateBus]:
+def private_bus(in_memory: Path) -> Iterator[PrivateBus]:
     """A session bus on which nobody is."""
     require_programs("dbus-daemon")
-    with closing(Processes(dict(os.environ), short_folder / "logs")) as processes:
-        yield PrivateBus(short_folder, processes)
+    with closing(Processes(dict(os.environ), in_memory / "logs")) as processes:
+        yield PrivateBus(in_memory, processes)
 
 
 @pytest.fixture
@@ -65,9 +48,9 @@ def stage(private_bus: PrivateBus, tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def desk(short_folder: Path) -> Iterator[Desk]:
+def desk(in_memory: Path) -> Iterator[Desk]:
     """A desktop with a real panel, notification service, mouse and keyboard."""
-    with closing(Desk(short_folder, SHOTS)) as desk:
+    with closing(Desk(in_memory, SHOTS)) as desk:
         yield desk
 
 

@@ -40,8 +40,8 @@ Serve = Callable[[Handler], ControlServer]
 
 
 @pytest.fixture
-def paths(short_folder: Path) -> ControlPaths:
-    return ControlPaths.for_unix(short_folder / "private", {}, short_folder)
+def paths(in_memory: Path) -> ControlPaths:
+    return ControlPaths.for_unix(in_memory / "private", {}, in_memory)
 
 
 @pytest.fixture
@@ -195,9 +195,9 @@ def test_more_silent_clients_than_there_is_room_for_are_turned_away_in_time(
         client.close()
 
 
-def test_a_server_that_never_answers_is_given_up(short_folder: Path) -> None:
-    address = str(short_folder / "control")
-    note = short_folder / "control.json"
+def test_a_server_that_never_answers_is_given_up(in_memory: Path) -> None:
+    address = str(in_memory / "control")
+    note = in_memory / "control.json"
     found = {"address": address, "family": "AF_UNIX", "secret": "00", "pid": 1}
     note.write_text(json.dumps(found))
     with socket.socket(socket.AF_UNIX) as deaf:
@@ -226,10 +226,10 @@ def test_a_living_one_is_not_replaced(paths: ControlPaths, serve: Serve) -> None
     assert send(paths, {"me": 1})
 
 
-def test_a_deep_home_gets_its_socket_elsewhere(short_folder: Path) -> None:
-    private = short_folder.joinpath(*["a very deep folder"] * 8)
-    runtime = short_folder / "run"
-    paths = ControlPaths.for_unix(private, {"XDG_RUNTIME_DIR": str(runtime)}, short_folder)
+def test_a_deep_home_gets_its_socket_elsewhere(in_memory: Path) -> None:
+    private = in_memory.joinpath(*["a very deep folder"] * 8)
+    runtime = in_memory / "run"
+    paths = ControlPaths.for_unix(private, {"XDG_RUNTIME_DIR": str(runtime)}, in_memory)
     assert all(len(os.fsencode(path)) <= LONGEST_SOCKET_PATH for path in paths.addresses)
     assert Path(paths.addresses[0]).is_relative_to(runtime)
     server = ControlServer(paths, echo)
@@ -242,11 +242,11 @@ DEEP = ["a very deep folder"] * 8
 
 
 def test_in_a_shared_place_it_listens_in_a_folder_that_nobody_can_take_first(
-    short_folder: Path,
+    in_memory: Path,
 ) -> None:
-    shared = short_folder / "tmp"
+    shared = in_memory / "tmp"
     shared.mkdir()
-    paths = ControlPaths.for_unix(short_folder.joinpath(*DEEP), {}, shared)
+    paths = ControlPaths.for_unix(in_memory.joinpath(*DEEP), {}, shared)
     assert paths.addresses == ()
     servers = [ControlServer(paths, echo) for _ in range(2)]
     places = []
@@ -262,11 +262,11 @@ def test_in_a_shared_place_it_listens_in_a_folder_that_nobody_can_take_first(
 
 
 def test_what_a_killed_one_left_in_a_shared_place_goes_at_the_next_start(
-    short_folder: Path, serve: Serve
+    in_memory: Path, serve: Serve
 ) -> None:
-    shared = short_folder / "tmp"
+    shared = in_memory / "tmp"
     shared.mkdir()
-    paths = ControlPaths.for_unix(short_folder.joinpath(*DEEP), {}, shared)
+    paths = ControlPaths.for_unix(in_memory.joinpath(*DEEP), {}, shared)
     left = shared / "beartray-12345678"
     left.mkdir(mode=0o700)
     dead = socket.socket(socket.AF_UNIX)
@@ -282,12 +282,12 @@ def test_what_a_killed_one_left_in_a_shared_place_goes_at_the_next_start(
     assert list(shared.iterdir()) == []
 
 
-def test_a_folder_that_somebody_prepared_is_not_used(short_folder: Path) -> None:
-    runtime, trap = short_folder / "run", short_folder / "trap"
+def test_a_folder_that_somebody_prepared_is_not_used(in_memory: Path) -> None:
+    runtime, trap = in_memory / "run", in_memory / "trap"
     for folder in (runtime, trap):
         folder.mkdir()
     environ = {"XDG_RUNTIME_DIR": str(runtime)}
-    paths = ControlPaths.for_unix(short_folder.joinpath(*DEEP), environ, short_folder)
+    paths = ControlPaths.for_unix(in_memory.joinpath(*DEEP), environ, in_memory)
     Path(paths.addresses[0]).parent.symlink_to(trap)
     server = ControlServer(paths, echo)
     server.start()
@@ -295,8 +295,8 @@ def test_a_folder_that_somebody_prepared_is_not_used(short_folder: Path) -> None
     server.close()
 
 
-def test_a_temporary_folder_with_a_long_name_is_no_obstacle(short_folder: Path) -> None:
-    paths = ControlPaths.for_unix(short_folder.joinpath(*DEEP), {}, short_folder.joinpath(*DEEP))
+def test_a_temporary_folder_with_a_long_name_is_no_obstacle(in_memory: Path) -> None:
+    paths = ControlPaths.for_unix(in_memory.joinpath(*DEEP), {}, in_memory.joinpath(*DEEP))
     assert [str(place) for place in paths.shared] == ["/tmp"]
 
 

@@ -93,8 +93,8 @@ class Session:
 
 
 @pytest.fixture
-def session(private_bus: PrivateBus, short_folder: Path) -> Iterator[Session]:
-    session = Session(private_bus, short_folder)
+def session(private_bus: PrivateBus, in_memory: Path) -> Iterator[Session]:
+    session = Session(private_bus, in_memory)
     yield session
     session.close()
 

@@ -30,10 +30,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
-def compositor(short_folder: Path) -> Iterator[socket.socket]:
+def compositor(in_memory: Path) -> Iterator[socket.socket]:
     """What listens where a Wayland compositor would."""
     with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(short_folder / "wayland-0"))
+        listening.bind(str(in_memory / "wayland-0"))
         listening.listen()
         yield listening
 

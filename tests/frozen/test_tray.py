@@ -17,12 +17,12 @@ import pytest
 if sys.platform != "linux":
     pytest.skip("a virtual desktop is for Linux only", allow_module_level=True)
 
-from tests.desktop.conftest import SHOTS, folder_in_memory
+from tests.desktop.conftest import SHOTS
 from tests.desktop.desk import Desk, wait_until
 from tests.desktop.real_app import BROWN, RealApp, has
 from tests.frozen.test_bundle import SHARED, children
 from tests.frozen.test_surroundings import TRACE, asked_of_the_network, is_from_a_network
-from tests.helpers import require_programs, skip
+from tests.helpers import folder_in_memory, require_programs, skip
 
 pytestmark = pytest.mark.frozen
 
