@@ -30,7 +30,8 @@ def watching(root: Path, kind: str = "auto", recursive: bool = False) -> Iterato
 
 
 @pytest.fixture(params=["native", "polling"])
-def kind(request: pytest.FixtureRequest) -> str:
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr("trayapp.watch.POLL_SECONDS", 0.1)
     return str(request.param)
 
 

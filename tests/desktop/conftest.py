@@ -33,6 +33,12 @@ SHOTS = HERE.parents[1] / "test-output"
 
 
 @pytest.fixture
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tray that shows each change at once; the rest between two is for the sake of panels."""
+    monkeypatch.setattr("trayapp.desktop.tray.REFRESH_SECONDS", 0.01)
+
+
+@pytest.fixture
 def private_bus(in_memory: Path) -> Iterator[PrivateBus]:
     """A session bus on which nobody is."""
     require_programs("dbus-daemon")

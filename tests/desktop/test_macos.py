@@ -20,7 +20,10 @@ from trayapp.desktop.macos import macos_desktop
 from trayapp.desktop.template import draw_template
 from trayapp.desktop.tray import Tray
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+pytestmark = [
+    pytest.mark.usefixtures("brisk"),
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals"),
+]
 
 ACCESSORY = 1
 

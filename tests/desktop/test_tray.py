@@ -24,6 +24,8 @@ from trayapp.desktop.view import Batch
 from trayapp.desktop.windows import windows_kit
 from trayapp.photo import BeartrayError
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 RIGHT_BUTTON_UP = 0x0205
 
 

@@ -24,6 +24,8 @@ from trayapp.desktop.view import TrayState
 from trayapp.desktop.windows import IconNotifier, Shared, windows_desktop
 from trayapp.tell import Notice
 
+pytestmark = pytest.mark.usefixtures("brisk")
+
 LEFT_UP, LEFT_DOUBLE, RIGHT_UP, MIDDLE_UP = 0x0202, 0x0203, 0x0205, 0x0208
 CLOSE, DPI_CHANGED = 0x0010, 0x02E0
 QUERY_END_SESSION, END_SESSION = 0x0011, 0x0016
