@@ -523,6 +523,17 @@ def test_a_late_sidecar_finds_the_photo_where_it_was_put_right(bench: Bench, sor
     assert names(bench.folder) == {"a.jpg", "a.xmp"}
 
 
+def test_a_sidecar_where_the_photo_was_put_back_to_stays(bench: Bench) -> None:
+    """The simulator found that it was taken for one that is there twice, and removed."""
+    bench.correct(bench.file(bench.photo()).id, None)
+    assert names(bench.folder) == {"a.jpg"}
+    (bench.folder / "a.jpg").unlink()
+    sidecar = bench.folder / "a.xmp"
+    sidecar.write_text("of another photo")
+    bench.books.filing.follow(sidecar)
+    assert names(bench.folder) == {"a.xmp"}
+
+
 def _left(bench: Bench) -> list[int]:
     with bench.books.journal._database.reading() as db:
         rows = db.execute("SELECT id FROM entries WHERE state = 'left'").fetchall()

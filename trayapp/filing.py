@@ -126,7 +126,10 @@ class Filing:
             if owner is None or entry is None or not self._recovery.claim(entry):
                 return None
             try:
-                self._follow(entry, prepare(follow_step(owner, sidecar, entry.destination)))
+                step = follow_step(owner, sidecar, entry.destination)
+                if step.target == sidecar:  # put right, its photo came back here
+                    return None
+                self._follow(entry, prepare(step))
             finally:
                 self._recovery.leave(entry)
         except OSError as error:

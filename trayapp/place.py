@@ -68,7 +68,7 @@ def stand(step: Step) -> Stand:
         return Stand.AFTER if ours else Stand.BEFORE
     if not ours:
         return Stand.BEFORE
-    source = look(step.source)
+    source = look(step.source) if step.source != step.target else None  # one file is not two
     gone = source is None or (step.photo is not None and not source.looks_like(step.photo))
     return Stand.AFTER if gone else Stand.BETWEEN
 
