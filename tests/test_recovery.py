@@ -619,6 +619,18 @@ def test_a_photo_that_another_process_is_at_work_on_is_left_to_it(
         mine.filing.file(plan(inbox / "a.jpg"), None)
 
 
+def test_a_copy_that_was_never_made_is_not_another_one_of_that_name(
+    books: Books, inbox: Path
+) -> None:
+    """Two rows would call it theirs, and taking back the wrong one ended in an internal error."""
+    entry, (step,) = begun(books, inbox / "a.jpg", Sort(action="copy"))  # killed here
+    shutil.copy2(step.source, step.target)
+    assert [row.state for row in books.filing.recover()] == ["failed"]
+    with pytest.raises(UndoError, match="never filed"):
+        books.filing.undo(books.journal.entry(entry.id))
+    assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": "photo"}}
+
+
 def test_tags_of_a_photo_that_was_taken_away_need_not_be_taken_back(
     books: Books, inbox: Path
 ) -> None:

@@ -64,8 +64,8 @@ def stand(step: Step) -> Stand:
         return Stand.BEFORE if ours else Stand.AFTER
     target = look(step.target)
     ours = target is not None and _is_ours(target, step)
-    if step.kind == "copy":
-        return Stand.AFTER if ours else Stand.BEFORE
+    if step.kind == "copy":  # one that nobody wrote down is another row's
+        return Stand.AFTER if ours and step.arrived else Stand.BEFORE
     if not ours:
         return Stand.BEFORE
     source = look(step.source) if step.source != step.target else None  # one file is not two
