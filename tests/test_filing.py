@@ -15,8 +15,9 @@ from tests.books import Books, part_disks, plan
 from tests.helpers import make_tree, read_tree, tiny_disk
 from tests.sidecars import XMP
 from trayapp import disk, place
+from trayapp.commands.sorting import Sorting
 from trayapp.filing import GoneError, PlaceError, UndoError
-from trayapp.photo import Photo
+from trayapp.photo import Photo, Verdict
 from trayapp.settings import Sort
 from trayapp.steps import ChangedError, Step
 
@@ -78,6 +79,20 @@ def test_the_last_copy_of_a_photo_is_never_removed(books: Books, inbox: Path) ->
     with pytest.raises(UndoError, match="no longer the same photo, so its copy was kept"):
         books.filing.undo(entry)
     assert read_tree(inbox) == {"notes.txt": "mine", "grizzly": {"a.jpg": "photo"}}
+
+
+def test_sorted_once_more_a_stick_gets_no_second_copy(
+    books: Any, inbox: Path, tmp_path: Path
+) -> None:
+    """FAT keeps even seconds."""
+    stick = make_tree(tmp_path / "stick", {})
+    os.utime(inbox / "a.jpg", (1_600_000_001.9, 1_600_000_001.9))
+    sorting = Sorting(books, Sort("copy", str(stick)), inbox, dry_run=False, json=True)
+    for _ in range(2):
+        sorting._one(inbox / "a.jpg", Verdict("grizzly", 0.98, seen=Photo.at(inbox / "a.jpg")))
+        os.utime(stick / "grizzly" / "a.jpg", (1_600_000_000, 1_600_000_000))
+    assert read_tree(stick) == {"grizzly": {"a.jpg": "photo"}}
+    assert sorting.counts == {"done": 1, "known": 1}
 
 
 def test_tags_are_written_beside_the_photo_and_taken_back(books: Books, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from trayapp.database import JournalError
 from trayapp.decide import decide
 from trayapp.errors import explain
 from trayapp.photo import BeartrayError, Photo, Plan, Verdict
+from trayapp.place import GRAIN_SECONDS
 from trayapp.settings import Sort
 from trayapp.steps import look, names, steps_of
 from trayapp.tell import percent
@@ -162,6 +163,12 @@ def _copied_before(plan: Plan) -> Path | None:
         there = look(plan.folder / name)
         if there is None:
             return None
-        if there.looks_like(plan.photo):
+        if _is_copy(there, plan.photo):
             return there.path
     return None
+
+
+def _is_copy(there: Photo, photo: Photo) -> bool:
+    """Whether they look alike, as far as a stick keeps times."""
+    apart = abs(there.mtime_ns - photo.mtime_ns) / 1e9
+    return there.size == photo.size and apart < GRAIN_SECONDS
