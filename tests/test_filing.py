@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from tests.books import Books, part_disks, plan
+from tests.books import Books, open_books, part_disks, plan
 from tests.helpers import make_tree, read_tree, tiny_disk
 from tests.sidecars import XMP
 from trayapp import disk, place
 from trayapp.commands.sorting import Sorting
 from trayapp.filing import GoneError, PlaceError, UndoError
-from trayapp.photo import Photo, Verdict
+from trayapp.photo import BeartrayError, Entry, Photo, Verdict
 from trayapp.settings import Sort
-from trayapp.steps import ChangedError, Step
+from trayapp.steps import ChangedError, Step, prepare, steps_of
 
 
 @pytest.fixture
@@ -271,6 +271,61 @@ def test_undo_works_once(books: Books, inbox: Path) -> None:
     undone = books.filing.undo(books.filing.file(plan(inbox / "a.jpg"), None))
     with pytest.raises(UndoError, match="undone already"):
         books.filing.undo(undone)
+
+
+@pytest.mark.parametrize("action", ["move", "copy", "tag"])
+def test_of_two_who_take_a_photo_back_at_once_only_one_does(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: Any
+) -> None:
+    """From the tray and with `beartray undo`; the second one does not call it filed again."""
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action=action)), None)
+    begin = books.journal.begin_undo
+    with open_books(tmp_path, "other") as other:
+
+        def other_is_quicker(*arguments: Any) -> None:
+            other.filing.undo(entry)
+            begin(*arguments)
+
+        monkeypatch.setattr(books.journal, "begin_undo", other_is_quicker)
+        with pytest.raises(UndoError):
+            books.filing.undo(entry)
+    assert books.journal.entry(entry.id).state == "undone"
+    assert read_tree(inbox) == {"a.jpg": "photo", "notes.txt": "mine"}
+
+
+def test_of_two_who_file_a_photo_at_once_only_one_does(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app and `beartray sort`: the second one leaves it alone while the first is at work."""
+    begin, wanted = books.journal.begin, plan(inbox / "a.jpg", Sort(action="copy"))
+    with open_books(tmp_path, "other") as other:
+
+        def other_is_quicker(*arguments: Any) -> Entry:
+            other.journal.begin(wanted, [prepare(step) for step in next(steps_of(wanted))], None)
+            return begin(*arguments)
+
+        monkeypatch.setattr(books.journal, "begin", other_is_quicker)
+        with pytest.raises(BeartrayError, match="it is being filed just now"):
+            books.filing.file(wanted, None)
+    assert [entry.state for entry in books.journal.history()] == ["begun"]
+
+
+def test_a_late_sidecar_does_not_follow_a_photo_that_is_taken_back_this_moment(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    (inbox / "a.jpg.xmp").write_text(XMP)
+    reopen = books.journal.reopen
+    with open_books(tmp_path, "other") as other:
+
+        def other_is_quicker(*arguments: Any) -> int:
+            other.filing.undo(entry)
+            return reopen(*arguments)
+
+        monkeypatch.setattr(books.journal, "reopen", other_is_quicker)
+        assert books.filing.follow(inbox / "a.jpg.xmp") is None
+    assert books.journal.entry(entry.id).state == "undone"
+    assert read_tree(inbox) == {"a.jpg": "photo", "a.jpg.xmp": XMP, "notes.txt": "mine"}
 
 
 def test_a_sidecar_made_since_comes_back_with_the_photo(books: Books, inbox: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -617,6 +618,31 @@ def test_a_photo_that_another_process_is_at_work_on_is_left_to_it(
     held = open_books(tmp_path, is_gone=lambda _: False)
     with held as mine, pytest.raises(PlaceError, match="being filed just now"):
         mine.filing.file(plan(inbox / "a.jpg"), None)
+
+
+def test_what_a_killed_process_left_is_settled_by_one_other(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app and `beartray undo`, started together: what is taken back does not count as filed."""
+    entry, (step,) = begun(books, inbox / "a.jpg")
+    step.source.rename(step.target)  # killed here
+    sync, is_gone = disk.sync_folders, lambda name: name == "test"
+    with (
+        open_books(tmp_path, "app", is_gone) as app,
+        open_books(tmp_path, "undo", is_gone) as undo,
+    ):
+
+        def meanwhile(folders: Any) -> None:
+            monkeypatch.setattr(disk, "sync_folders", sync)
+            undo.filing.recover()
+            with suppress(UndoError):
+                undo.filing.undo(undo.journal.entry(entry.id))
+            sync(folders)
+
+        monkeypatch.setattr(disk, "sync_folders", meanwhile)
+        app.filing.recover()
+    assert books.journal.entry(entry.id).state == "done"
+    assert read_tree(inbox) == {"grizzly": {"a.jpg": "photo"}}
 
 
 def test_a_copy_that_was_never_made_is_not_another_one_of_that_name(

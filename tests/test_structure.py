@@ -20,7 +20,7 @@ PARTS_OF = {  # what a stage is made of, besides photo and settings
     "notes": {"corrections", "database"},
     "place": {"disk", "rewrite", "steps"},
     "rewrite": {"disk", "steps", "tags"},
-    "rows": {"database", "notes", "steps"},
+    "rows": {"corrections", "database", "notes", "steps"},
     "steps": {"disk", "tags"},
     "tags": {"xmp"},
     "watch": {"inotify"},

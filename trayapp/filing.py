@@ -14,6 +14,7 @@ from trayapp.errors import explain
 from trayapp.journal import Journal
 from trayapp.photo import BeartrayError, Entry, Photo, Plan
 from trayapp.recovery import Recovery
+from trayapp.rows import TakenError
 from trayapp.steps import (
     Step,
     follow_step,
@@ -75,6 +76,8 @@ class Filing:
             raise UndoError(f"{entry.path.name}: {_why_not(replace(entry, state='undoing'))}")
         try:
             return self._undo(entry, *self._back(entry))
+        except TakenError as error:
+            raise UndoError(str(error)) from None
         finally:
             self._recovery.leave(entry)
 
@@ -130,6 +133,8 @@ class Filing:
                 if step.target == sidecar:  # put right, its photo came back here
                     return None
                 self._follow(entry, prepare(step))
+            except TakenError:  # its photo was taken back this moment
+                return None
             finally:
                 self._recovery.leave(entry)
         except OSError as error:

@@ -42,9 +42,10 @@ class Journal(History):
         self.owner, self._now = owner, now
 
     def begin(self, plan: Plan, steps: Sequence[Step], batch: int | None) -> Entry:
-        """Write down what is about to be done. `batch` None starts a new one."""
+        """Write down what is about to be done; `batch` None starts one. Raises `TakenError`."""
         target, verdict = steps[0].target, plan.verdict
         with self._database.writing() as db:
+            rows.refuse_if_begun(db, plan.photo.path)
             (id_,) = db.execute(
                 "INSERT INTO entries (time, batch, action, path, destination, label, confidence,"
                 " state, owner, model, scores) VALUES (?, ?, ?, ?, ?, ?, ?, 'begun', ?, ?, ?)"
@@ -79,15 +80,12 @@ class Journal(History):
         return entry
 
     def reopen(self, entry: Entry, step: Step) -> int:
-        """One more step for an entry that was done; returns the step's position."""
+        """One more step for an entry that is done; returns its position. Raises `TakenError`."""
         with self._database.writing() as db:
+            rows.take(db, entry, "begun", self.owner)
             query = "SELECT max(position) + 1 FROM steps WHERE (entry, phase) = (?, 'do')"
             (position,) = db.execute(query, (entry.id,)).fetchone()
             rows.write_step(db, entry.id, "do", position, step)
-            db.execute(
-                "UPDATE entries SET state = 'begun', owner = ? WHERE id = ?",
-                (self.owner, entry.id),
-            )
         return int(position)
 
     def withdraw(self, entry: Entry, position: int) -> None:
@@ -151,12 +149,9 @@ class Journal(History):
             rows.forget_made_folders(db, removed)
 
     def begin_undo(self, entry: Entry, steps: Sequence[Step], photo: Photo) -> None:
-        """Write down that `entry` is being taken back; `photo`, at its old place, is then known."""
+        """`entry` is being taken back; `photo`, at its old place, is known. Raises `TakenError`."""
         with self._database.writing() as db:
-            db.execute(
-                "UPDATE entries SET state = 'undoing', owner = ? WHERE id = ?",
-                (self.owner, entry.id),
-            )
+            rows.take(db, entry, "undoing", self.owner)
             rows.write_steps(db, entry.id, "undo", steps)
             write_note(db, replace(photo, path=entry.path), outcome_before(db, entry), self._now())
 
@@ -179,6 +174,11 @@ class Journal(History):
                 drop_note(db, entry.path)
             else:
                 set_outcome(db, entry.path, outcome_of(db, entry))
+
+    def take_over(self, entry: Entry, owner: str) -> bool:
+        """Whether the half-done row of an owner that has ended is now this process's to settle."""
+        with self._database.writing() as db:
+            return rows.take_over(db, entry, owner, self.owner)
 
     def _note_places(self, db: sqlite3.Connection, entry: Entry, photo: Photo) -> None:
         """Whoever looks at these places from now on knows that the photo there is dealt with."""

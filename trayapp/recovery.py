@@ -88,6 +88,8 @@ class Recovery:
         if not self.claim(entry):
             return False
         try:
+            if owner != self._journal.owner and not self._journal.take_over(entry, owner):
+                return False  # another process is quicker
             now = self._journal.entry(entry.id)
             if now.state in ("begun", "undoing"):  # else it was settled this moment
                 self._settle(now)

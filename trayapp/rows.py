@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from trayapp.corrections import CURRENT
 from trayapp.database import JournalError, path_of, raw
 from trayapp.notes import below, drop_note
-from trayapp.photo import Entry, Photo, State
+from trayapp.photo import BeartrayError, Entry, Photo, State
 from trayapp.steps import Step
 
 Phase = Literal["do", "undo", "back"]
@@ -25,6 +26,34 @@ UNTIDIED = f"""
 {_COLUMNS}, time FROM steps JOIN entries ON id = entry
 WHERE temporary IS NOT NULL AND state NOT IN ('begun', 'undoing') LIMIT 1000
 """
+
+
+class TakenError(BeartrayError):
+    """Another process or thread has been quicker with the same photo; nothing was done."""
+
+
+def take(db: sqlite3.Connection, entry: Entry, state: State, owner: str) -> None:
+    """Begin again with a row that is done, unless somebody did since it was read; take it back
+    only while nobody has put it right."""
+    last = f"AND {CURRENT}" if state == "undoing" else ""
+    query = f"UPDATE entries SET state = ?, owner = ? WHERE id = ? AND state = 'done' {last}"
+    if db.execute(query, (state, owner, entry.id)).rowcount == 0:
+        raise TakenError(f"{entry.path.name}: somebody else was quicker; see `beartray history`")
+
+
+def take_over(db: sqlite3.Connection, entry: Entry, before: str, owner: str) -> bool:
+    """Whether a row that was left half-done by an owner is now this one's to settle."""
+    query = (
+        "UPDATE entries SET owner = ? WHERE (id, owner) = (?, ?) AND state IN ('begun', 'undoing')"
+    )
+    return db.execute(query, (owner, entry.id, before)).rowcount == 1
+
+
+def refuse_if_begun(db: sqlite3.Connection, photo: Path) -> None:
+    """Of a photo there is one unfinished row at a time."""
+    query = "SELECT 1 FROM entries WHERE state IN ('begun', 'undoing') AND ? IN (path, destination)"
+    if db.execute(query, (raw(photo),)).fetchone() is not None:
+        raise TakenError(f"{photo.name} stays in place: it is being filed just now")
 
 
 def places(entry: Entry) -> list[bytes]:
