@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.books import Books
+from tests.books import Books, plan
 from tests.helpers import make_tree, read_tree, wait_until
 from trayapp import disk
 from trayapp.engine import EngineError
@@ -265,6 +265,22 @@ def test_the_same_name_again_is_a_new_photo(world: World) -> None:
         "grizzly (2).jpg": "two",
         "grizzly (3).jpg": "three",
     }
+
+
+def test_a_photo_that_beartray_sort_copies_meanwhile_is_not_copied_again(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(Sort(action="copy"))
+
+    def copied_meanwhile(path: Path) -> Verdict:
+        world.books.filing.file(plan(path, Sort(action="copy")), None)
+        return by_first_word(path)
+
+    world.answer = copied_meanwhile
+    world.drop("grizzly.jpg", "photo")
+    world.run()
+    assert read_tree(world.root) == {"grizzly.jpg": "photo", "grizzly": {"grizzly.jpg": "photo"}}
+    assert len(world.books.journal.history()) == 1
 
 
 @pytest.mark.parametrize("action", ["copy", "tag"])

@@ -14,7 +14,7 @@ from trayapp.database import JournalError
 from trayapp.decide import decide
 from trayapp.filing import Filing, GoneError
 from trayapp.intake import Intake
-from trayapp.notes import Notes
+from trayapp.notes import Notes, Outcome
 from trayapp.photo import BeartrayError, Photo, Verdict
 from trayapp.settings import Sort
 from trayapp.settle import Settle
@@ -168,7 +168,7 @@ class Pipeline:
             if is_sidecar(photo.path):
                 self._follow(photo.path)
                 continue
-            if photo.path in self._asked or (known and known != "unreadable"):
+            if photo.path in self._asked or _is_dealt_with(known):
                 continue
             self._asked[photo.path] = photo
             future = self.submit(photo.path)
@@ -193,7 +193,7 @@ class Pipeline:
             self.settle.saw(photo.path, self._now(), complete=False)
         elif verdict.reason == "unreadable":
             self._unreadable(photo, verdict)
-        else:
+        elif not _is_dealt_with(self._notes.noted(photo)):  # by `beartray sort`, meanwhile
             self._file(photo, verdict)
 
     def _unreadable(self, photo: Photo, verdict: Verdict) -> None:
@@ -280,6 +280,10 @@ class Pipeline:
             self.problem = message
             logger.error("%s", message)
             self.gather.add(Trouble(message), self._now())
+
+
+def _is_dealt_with(known: Outcome | None) -> bool:
+    return known is not None and known != "unreadable"
 
 
 def _is_placeholder(photo: Photo) -> bool:
