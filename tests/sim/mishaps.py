@@ -100,12 +100,20 @@ def _yank(run: Run, rng: Random) -> None:
     if disk.away:
         return
     run.world.tell("world", f"disk {disk.name} is pulled out")
-    run.pulled_out = True
+    on_their_way = {content: run.person.moves[content] for content in _on_their_way(run)}
+    run.pulled_out = on_their_way | run.pulled_out
     run.person.stop_writing(disk)
     run.world.disks.cut_power(rng, disk)
     disk.away, disk.vanishes = True, rng.random() < 0.5
     disk.device += rng.choice((0, 100))
     run.world.at(run.world.now + rng.uniform(0.5, 6), lambda: _plug(run, disk))
+
+
+def _on_their_way(run: Run) -> list[bytes]:
+    if run.stage.journal is None:
+        return []
+    query = "SELECT id FROM entries WHERE state IN ('begun', 'undoing')"
+    return [run.begun.get(id_, b"") for (id_,) in run.stage.journal.execute(query)]
 
 
 def _plug(run: Run, disk: Disk) -> None:

@@ -22,6 +22,7 @@ class Person:
         self.world, self.inbox, self.bases = world, inbox, bases
         self.made: Counter[bytes] = Counter()
         self.removed: Counter[bytes] = Counter()
+        self.moves: Counter[bytes] = Counter()  # how often each was moved or renamed
         self.touched: set[bytes] = set()  # contents moved, renamed, removed or changed by hand
         self.first: dict[bytes, str] = {}
         self.writing: dict[str, tuple[Inode, bytes]] = {}
@@ -245,6 +246,7 @@ class Person:
             disks.rename(path, target, over=False)
         except OSError:
             return
+        self.moves[content] += 1
         self.touched.add(content)
         self._synced(target)
         self._synced(path)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Any
 from unittest import mock
@@ -22,8 +23,9 @@ from trayapp.database import Database
 from trayapp.filing import Filing
 from trayapp.journal import Journal
 from trayapp.live import Live
+from trayapp.notes import Notes
 from trayapp.paths import Paths
-from trayapp.photo import BeartrayError
+from trayapp.photo import BeartrayError, Photo, Verdict
 from trayapp.photo import Plan as Filed
 from trayapp.steps import Step
 from trayapp.tell import Notice
@@ -63,10 +65,12 @@ class Run:
         self.live: Live | None = None
         self.app: Process | None = None
         self.healing = False
-        self.pulled_out = False  # whether a disk ever was
+        self.pulled_out: dict[bytes, int] = {}  # contents on their way then, and their moves so far
         self.notices: list[Notice] = []
         self.begun: dict[int, bytes] = {}  # entry → the photo's content when it was begun
         self.said: dict[int, str | None] = {}  # entry → what a person said, in a correction
+        self.put_right: set[bytes] = set()  # what a person has said something of
+        self.left: dict[Path, bytes | None] = {}  # the photos not recognised, as they were then
         self.others: list[Process] = []
         self.clicking = False
         self._apps = 0
@@ -208,8 +212,7 @@ class Simulator:
 
     @contextmanager
     def _followed(self) -> Iterator[None]:
-        """Remember which content each row was begun with."""
-        begin = Journal.begin
+        """Remember which content each row was begun with, and which photos were left."""
 
         def followed(journal: Journal, plan: Filed, steps: tuple[Step, ...], batch: Any) -> Any:
             inode = self._run.world.disks.seen(str(plan.photo.path))
@@ -218,7 +221,17 @@ class Simulator:
             self._run.begun[entry.id] = content
             if plan.corrects is not None:
                 self._run.said[entry.id] = plan.verdict.label
+                self._run.put_right.add(content)
             return entry
 
-        with mock.patch.object(Journal, "begin", followed):
+        def followed_too(notes: Notes, photo: Photo, verdict: Verdict) -> None:
+            inode = self._run.world.disks.seen(str(photo.path))
+            self._run.left[photo.path] = inode.data if inode else None  # its disk is away
+            leave(notes, photo, verdict)
+
+        begin, leave = Journal.begin, Notes.leave
+        with (
+            mock.patch.object(Journal, "begin", followed),
+            mock.patch.object(Notes, "leave", followed_too),
+        ):
             yield

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from tests.sim.correcting import check_put_right, newest
 from tests.sim.parts import LABELS
 from tests.sim.world import LostError, Process
+from trayapp.corrections import CURRENT
+from trayapp.database import Database, path_of
 from trayapp.filing import Filing, UndoError
 from trayapp.journal import Journal
 from trayapp.notes import Notes
@@ -27,6 +29,7 @@ def after(run: Run) -> None:
     assert run.live is not None
     _nothing_lost(run, run.live.journal)
     _rows_agree(run, run.live.journal)
+    _left_agree(run, run.live.database)
     _all_dealt_with(run)
 
 
@@ -90,27 +93,33 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
             _check_strange(run, path, data, tagged)
             continue
         found[data].append(path)
-    copies = _filed_twice(run, rows)
+    copies, seen = _filed_twice(run, rows), set[tuple[bytes, Path]]()
     for entry in rows:
-        content = run.begun.get(entry.id, b"")
-        # A copy that a person has moved elsewhere is theirs; its row may count as taken back.
-        if entry.action == "copy" and (entry.state == "done" or content in person.touched):
-            copies[content] += 1
+        content, folder = run.begun.get(entry.id, b""), entry.destination.parent
+        # A copy that a person has moved elsewhere is theirs; its row may count as taken back. Where
+        # one was put right, `beartray sort` makes another.
+        is_theirs = content in person.touched | run.put_right
+        if entry.action == "copy" and (entry.state == "done" or is_theirs):
+            copies[content] += is_theirs or (content, folder) not in seen
+            seen.add((content, folder))
     merged = _markers(run) if any(entry.action == "tag" for entry in rows) else {}
+    copied = sum(entry.action == "copy" for entry in rows)  # each may have taken a sidecar along
     for content, number in person.made.items():
-        _count(run, content, number, found[content], copies[content], merged)
+        more = copied if content.startswith(b"<") else copies[content]
+        _count(run, content, number, found[content], more, merged)
 
 
 def _filed_twice(run: Run, rows: list[Entry]) -> Counter[bytes]:
-    """Photos that a disk, pulled out in the middle of a move, brought back beside their copy, and
-    that the person gave another name before Beartray could look: to it they are new ones."""
-    if not run.pulled_out:
-        return Counter()
+    """Photos that a disk, pulled out in the middle of their move, brought back beside their copy,
+    and that the person gave another name before Beartray could look: to it they are new ones."""
+    renamed = {
+        content for content, before in run.pulled_out.items() if run.person.moves[content] > before
+    }
     tree, names = _contents(run), defaultdict[bytes, set[Path]](set)
     for entry in rows:
         content = run.begun.get(entry.id, b"")
         moved = entry.action == "move" and entry.state in ("done", "undone")
-        if moved and content in run.person.touched and tree.get(str(entry.place)) == content:
+        if moved and content in renamed and tree.get(str(entry.place)) == content:
             names[content].add(entry.path)
     return Counter({content: 1 for content, under in names.items() if len(under) > 1})
 
@@ -138,11 +147,10 @@ def _count(
     copies: int,
     merged: dict[bytes, list[str]],
 ) -> None:
-    is_sidecar = content.startswith(b"<")
-    if is_sidecar and merged:
+    if content.startswith(b"<") and merged:
         places = merged.get(content.split(b"#")[1], [])
     least = max(0, made - run.person.removed[content])
-    most = made + (copies if not is_sidecar else len(run.begun))  # copied with their photos
+    most = made + copies
     if len(places) < least:
         raise LostError(f"lost: {content!r}, put to {run.person.first.get(content)}")
     if len(places) > most:
@@ -174,6 +182,19 @@ def _rows_agree(run: Run, journal: Journal) -> None:
             check_put_right(run, entry)
 
 
+def _left_agree(run: Run, database: Database) -> None:
+    """What is listed as not recognised lies there, if no person has moved or changed it."""
+    query = f"SELECT path FROM entries WHERE state = 'left' AND {CURRENT}"
+    with database.reading() as db:
+        paths = [path_of(value) for (value,) in db.execute(query).fetchall()]
+    tree = _contents(run)
+    for path in paths:
+        content = run.left.get(path)  # unknown where the person has renamed it
+        moved = content is None or content in run.person.touched
+        if not moved and tree.get(str(path)) != content:
+            raise LostError(f"listed as not recognised, and not there: {path}: {content!r}")
+
+
 def _label(content: bytes) -> str | None:
     kind = content.split(b"|")[0].decode()
     return kind if kind in LABELS else None
@@ -199,6 +220,9 @@ def _all_dealt_with(run: Run) -> None:
             raise LostError(f"counts as filed, and no row says so: {path}: {inode.data!r}")
         if outcome is None and Path(path) not in told:
             raise LostError(f"not dealt with: {path}: {inode.data!r}")
+        theirs = inode.data in run.put_right | run.person.touched
+        if outcome == "unsure" and _label(inode.data) is not None and not theirs:
+            raise LostError(f"counts as not recognised: {path}: {inode.data!r}")
 
 
 def _as_nobody(run: Run, notes: Notes, path: Path) -> str | None:
@@ -291,18 +315,20 @@ def _back(run: Run, journal: Journal, refused: list[Entry]) -> None:
             if first.rpartition("/")[0] in taken:
                 continue  # it came back with the photo that it was put beside
             places = merged.get(content.split(b"#")[1], [])
-            if first in places or _is_at_home(run, tree, first, places):
+            if first in places or _is_at_home(run, tree, first, places, taken):
                 continue
         if not any(path.rpartition("/")[0] in kept for path in places):
             raise LostError(f"not back at {first}: {content!r} is at {places}")
 
 
-def _is_at_home(run: Run, tree: dict[str, bytes], first: str, places: list[str]) -> bool:
+def _is_at_home(
+    run: Run, tree: dict[str, bytes], first: str, places: list[str], taken: set[str]
+) -> bool:
     """Whether a sidecar is rightly elsewhere than where it was put: the person put another file
-    there while an interrupted undo was still to be settled, or it is beside its photo, which the
-    person has moved to another place."""
+    there while an interrupted undo was still to be settled, so that it stayed where its photo had
+    been `taken` away; or it is beside its photo, which the person has moved to another place."""
     if first in tree and run.person.first.get(tree[first]) == first:
-        return True
+        return any(place.rpartition("/")[0] in taken for place in places)
     moved = {
         path
         for path, data in tree.items()
