@@ -71,6 +71,7 @@ class Plan:
     out_disk: Disk
     old_photos: int
     acts: tuple[Act, ...]
+    restless: float = 0.0  # how probably another thread or process has its turn at each call
 
     def without(self, act: Act) -> Plan:
         return replace(self, acts=tuple(other for other in self.acts if other is not act))
@@ -93,6 +94,7 @@ def make(seed: int) -> Plan:
     return Plan(
         *(seed, settings(rng), _disk(rng, "inbox", 2), _disk(rng, "out", 3)),
         *(rng.choice((0, 0, 1, 2)), tuple(acts)),
+        Random(f"turns {seed}").choice((0.0, 0.0, 0.0, 0.05, 0.3)),
     )
 
 

@@ -48,7 +48,7 @@ class Run:
 
     def __init__(self, stage: Stage, calls: Calls, plan: Plan, *, tracing: bool) -> None:
         self.stage, self.calls, self.plan = stage, calls, plan
-        self.world = World(tracing=tracing)
+        self.world = World(tracing=tracing, restless=plan.restless)
         stage.use(self.world)
         calls.use(self.world)
         disks = self.world.disks

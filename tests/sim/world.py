@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty
+from random import Random
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -47,9 +48,10 @@ class Task:
 
 
 class World:
-    """All that a simulation shares. `trouble` maps call numbers to what happens at them."""
+    """All that a simulation shares. `restless` is how probably another task, if one can, has its
+    turn at a system call."""
 
-    def __init__(self, *, tracing: bool = False) -> None:
+    def __init__(self, *, tracing: bool = False, restless: float = 0.0) -> None:
         self.now, self.wall_offset = 0.0, START
         self.disks = Disks(lambda: int(self.wall() * 1e9))
         self.tracing = tracing
@@ -61,6 +63,7 @@ class World:
         self.current: Task | None = None
         self.broken: list[str] = []
         self._by_person = False
+        self._restless, self._turns = restless, Random(0)
         self._tasks: list[Task] = []
         self._hub = getcurrent()
         self._ready: deque[Task] = deque()
@@ -122,6 +125,8 @@ class World:
             if number is not None:
                 self.error = None
                 raise OSError(number, f"simulated error {number}", path)
+        if self._restless and not last and self._turns.random() < self._restless:
+            self.switch()
 
     def give_up(self, why: str) -> None:
         """The running process does what no program should."""
