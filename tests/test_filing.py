@@ -95,6 +95,19 @@ def test_sorted_once_more_a_stick_gets_no_second_copy(
     assert sorting.counts == {"done": 1, "known": 1}
 
 
+def test_what_was_copied_is_known_also_after_a_second_try_that_failed(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    """Or the app copied it again once the stick was back."""
+    stick = make_tree(tmp_path / "stick", {})
+    wanted = plan(inbox / "a.jpg", Sort("copy", str(stick)))
+    books.filing.file(wanted, None)
+    stick.rename(tmp_path / "pulled out")
+    with pytest.raises(PlaceError, match="connect its disk"):
+        books.filing.file(wanted, None)
+    assert books.notes.noted(wanted.photo) == "filed"
+
+
 def test_tags_are_written_beside_the_photo_and_taken_back(books: Books, tmp_path: Path) -> None:
     inbox = make_tree(tmp_path / "inbox", {"a.jpg": "photo", "a.jpg.xmp": XMP})
     entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)

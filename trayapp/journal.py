@@ -140,7 +140,7 @@ class Journal(History):
         """Nothing came of it: all is as it was before; made folders were `removed` again."""
         with self._database.writing() as db:
             rows.set_state(db, entry, "failed", error)
-            before = outcome_before(db, entry)
+            before = rows.outcome_without(db, entry)
             for place in map(path_of, rows.places(entry)):
                 if before == "undone" or place != entry.path:
                     drop_note(db, place)

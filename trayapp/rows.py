@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from trayapp.corrections import CURRENT
 from trayapp.database import JournalError, path_of, raw
-from trayapp.notes import below, drop_note
+from trayapp.notes import Outcome, below, drop_note, outcome_before
 from trayapp.photo import BeartrayError, Entry, Photo, State
 from trayapp.steps import Step
 
@@ -22,6 +22,13 @@ SELECT kind, source, target, size, mtime_ns, file_id, before, after, temporary,
        arrived_size, arrived_mtime_ns, arrived_file_id
 """
 STEPS = f"{_COLUMNS} FROM steps WHERE (entry, phase) = (?, ?) ORDER BY position"
+# The same version of the same photo, copied or tagged by another row.
+_FILED_BEFORE = """
+SELECT 1 FROM entries JOIN steps was ON (was.entry, was.phase, was.position) = (id, 'do', 0)
+JOIN steps now ON (now.entry, now.phase, now.position) = (?, 'do', 0)
+WHERE path = ? AND state = 'done' AND action != 'move'
+    AND (was.size, was.mtime_ns) = (now.size, now.mtime_ns)
+"""
 UNTIDIED = f"""
 {_COLUMNS}, time FROM steps JOIN entries ON id = entry
 WHERE temporary IS NOT NULL AND state NOT IN ('begun', 'undoing') LIMIT 1000
@@ -119,6 +126,13 @@ def drop_temporaries(db: sqlite3.Connection, entry: Entry, phase: Phase) -> None
     """The steps are done: what they needed on the way is certainly gone."""
     query = "UPDATE steps SET temporary = NULL WHERE (entry, phase) = (?, ?)"
     db.execute(query, (entry.id, phase))
+
+
+def outcome_without(db: sqlite3.Connection, entry: Entry) -> Outcome:
+    """Of a photo whose entry came to nothing; what was copied before is not copied again."""
+    before = outcome_before(db, entry)
+    again = before == "undone" and db.execute(_FILED_BEFORE, (entry.id, raw(entry.path)))
+    return "filed" if again and again.fetchone() else before
 
 
 def forget_made_folders(db: sqlite3.Connection, folders: Iterable[bytes]) -> None:
