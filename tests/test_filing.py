@@ -108,6 +108,26 @@ def test_what_was_copied_is_known_also_after_a_second_try_that_failed(
     assert books.notes.noted(wanted.photo) == "filed"
 
 
+def test_a_copy_on_a_stick_that_cannot_be_taken_back_is_not_made_again(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT keeps even seconds, and it is the original that is known to be copied."""
+    (inbox / "a.jpg.xmp").write_text(XMP)
+    os.utime(inbox / "a.jpg", (1_600_000_001.9, 1_600_000_001.9))
+    keep = disk.keep_properties
+
+    def keep_even_seconds(source: Path, target: Path) -> None:
+        keep(source, target)
+        os.utime(target, (1_600_000_000, 1_600_000_000))
+
+    monkeypatch.setattr(disk, "keep_properties", keep_even_seconds)
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    (inbox / "a.jpg.xmp").write_text("edited since")
+    with pytest.raises(UndoError, match="no longer the same"):
+        books.filing.undo(entry)
+    assert books.notes.noted(Photo.at(inbox / "a.jpg")) == "filed"
+
+
 def test_tags_are_written_beside_the_photo_and_taken_back(books: Books, tmp_path: Path) -> None:
     inbox = make_tree(tmp_path / "inbox", {"a.jpg": "photo", "a.jpg.xmp": XMP})
     entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
