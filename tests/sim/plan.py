@@ -24,6 +24,7 @@ MISHAPS = (
     *("settings", "sort_existing", "folder"),
 )
 PAGE = ("put_right", "undo_on_page")
+AT_ONCE = ("undo", "undo_all", "cli_undo", "cli_undo", "cli_sort", "put_right", "undo_on_page")
 ERRORS = (
     *(errno.ENOSPC, errno.EACCES, errno.EIO, errno.EIO, errno.EROFS, errno.EPERM),
     errno.EMFILE,
@@ -91,10 +92,13 @@ def make(seed: int) -> Plan:
         else:
             acts.append(Act(kind, number, rng.uniform(0.1, LENGTH)))
     acts += _on_the_page(Random(f"page {seed}"))
+    turns = Random(f"turns {seed}")
+    restless = turns.choice((0.0, 0.0, 0.0, 0.05, 0.3))
+    acts += _side_by_side(turns) if restless else []
     return Plan(
         *(seed, settings(rng), _disk(rng, "inbox", 2), _disk(rng, "out", 3)),
         *(rng.choice((0, 0, 1, 2)), tuple(acts)),
-        Random(f"turns {seed}").choice((0.0, 0.0, 0.0, 0.05, 0.3)),
+        restless,
     )
 
 
@@ -104,6 +108,12 @@ def _on_the_page(rng: Random) -> list[Act]:
         return []
     kinds = rng.choices(PAGE, (3, 1), k=rng.randint(1, 4))
     return [Act(kind, rng.getrandbits(32), rng.uniform(1.5, LENGTH)) for kind in kinds]
+
+
+def _side_by_side(rng: Random) -> list[Act]:
+    """What two threads or processes do at the same moment."""
+    moment = rng.uniform(1.5, LENGTH)
+    return [Act(kind, rng.getrandbits(32), moment) for kind in rng.choices(AT_ONCE, k=2)]
 
 
 def settings(rng: Random, folder: str = "/sim/inbox") -> Settings:

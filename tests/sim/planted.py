@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from trayapp import disk, filing, place, steps
+from trayapp import disk, filing, place, rows, steps
 from trayapp.carry import Carrier
 from trayapp.correct import Correct
 from trayapp.database import Database
@@ -92,6 +92,11 @@ def _verdict_as_before(correct: Correct, entry: Entry, _: str | None) -> Verdict
 _verdict = Correct._verdict
 
 
+def _take_anyway(db: Any, entry: Entry, state: str, owner: str) -> None:
+    query = "UPDATE entries SET state = ?, owner = ? WHERE id = ?"
+    db.execute(query, (state, owner, entry.id))
+
+
 Planted = Callable[[], AbstractContextManager[Any]]
 
 PLANTED: dict[str, Planted] = {
@@ -135,5 +140,6 @@ PLANTED: dict[str, Planted] = {
     "a photo is put right to what it was": lambda: mock.patch.object(
         Correct, "_verdict", _verdict_as_before
     ),
+    "of two who take a photo back both do": lambda: mock.patch.object(rows, "take", _take_anyway),
     "undo is not written down before": lambda: mock.patch.object(Journal, "begin_undo", _nothing),
 }
