@@ -290,6 +290,12 @@ class Lock:
         self._held = False
 
 
+_TABLES = (
+    *("entries", "steps", "notes", "roots", "made_folders", "corrections"),
+    *("filed_by_batch", "filed_by_quarter", "sqlite_sequence"),
+)
+
+
 class Stage:
     """The parts of one simulation, put in the place of the real ones by `installed`."""
 
@@ -305,7 +311,7 @@ class Stage:
         self._owners = 0
 
     def use(self, world: World) -> None:
-        self.close()
+        self._empty_journal()
         self.world, self.owners, self.news, self.engines = world, {}, News(), []
         self._owners = 0
         self._unsynced.clear()
@@ -318,6 +324,15 @@ class Stage:
         if self.journal is not None:
             self.journal.close()
         self.journal = None
+
+    def _empty_journal(self) -> None:
+        """Sooner done than a new one, whose every statement is compiled again."""
+        if self.journal is None:
+            return
+        if self.journal.in_transaction:
+            self.journal.execute("ROLLBACK")
+        for table in _TABLES:
+            self.journal.execute(f"DELETE FROM {table}")
 
     def connect(self, _: Path, **__: Any) -> Connection:
         if self.journal is None:

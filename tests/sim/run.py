@@ -88,7 +88,7 @@ class Run:
         self.world.run_until(self.world.now + 45)
         self.stop_app()
         self.start_app()
-        self.world.run_until(self.world.now + 15)
+        self.world.run_until(self.world.now + 7)
         self.check_alive()
         verdict.after(self)
         self.stop_app()
