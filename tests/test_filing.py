@@ -95,6 +95,15 @@ def test_sorted_once_more_a_stick_gets_no_second_copy(
     assert sorting.counts == {"done": 1, "known": 1}
 
 
+def test_sorted_once_more_a_tagged_photo_gets_no_second_row(books: Any, inbox: Path) -> None:
+    """Or one row could be taken back, and the other still said that the photo has its tag."""
+    sorting = Sorting(books, Sort("tag"), inbox, dry_run=False, json=True)
+    for _ in range(2):
+        sorting._one(inbox / "a.jpg", Verdict("grizzly", 0.98, seen=Photo.at(inbox / "a.jpg")))
+    assert sorting.counts == {"done": 1, "known": 1}
+    assert len(books.journal.history()) == 1
+
+
 def test_what_was_copied_is_known_also_after_a_second_try_that_failed(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:

@@ -73,7 +73,7 @@ class Sorting:
             return "left", None
         if photo.path in self.none and self.books.notes.noted(photo) == "unsure":
             return "none", None
-        if (known := _copied_before(plan)) is not None:
+        if (known := _copied_before(plan) or _tagged_before(plan)) is not None:
             return "known", known
         if self.dry_run:
             return "planned", self._promise(plan)
@@ -124,7 +124,7 @@ class Sorting:
         if self.counts["none"]:
             parts.append(f"{self.counts['none']} none of these, as you said")
         if self.counts["known"]:
-            parts.append(f"{self.counts['known']} copied before")
+            parts.append(f"{self.counts['known']} {verb} before")
         if problems := self.counts["unreadable"] + self.counts["failed"]:
             parts.append(f"{problems} could not be read or placed")
         hint = "; `beartray undo --batch` takes them back" if self.counts["done"] else ""
@@ -166,6 +166,14 @@ def _copied_before(plan: Plan) -> Path | None:
         if _is_copy(there, plan.photo):
             return there.path
     return None
+
+
+def _tagged_before(plan: Plan) -> Path | None:
+    """The sidecar that has these tags already, so that sorting once more does not add a row."""
+    if plan.action != "tag":
+        return None
+    steps = next(steps_of(plan))
+    return steps[0].target if all(step.before == step.after for step in steps) else None
 
 
 def _is_copy(there: Photo, photo: Photo) -> bool:
