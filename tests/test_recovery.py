@@ -626,23 +626,69 @@ def test_what_a_killed_process_left_is_settled_by_one_other(
     """The app and `beartray undo`, started together: what is taken back does not count as filed."""
     entry, (step,) = begun(books, inbox / "a.jpg")
     step.source.rename(step.target)  # killed here
-    sync, is_gone = disk.sync_folders, lambda name: name == "test"
+    sync, is_gone = disk.Folder.sync, lambda name: name == "test"
     with (
         open_books(tmp_path, "app", is_gone) as app,
         open_books(tmp_path, "undo", is_gone) as undo,
     ):
 
-        def meanwhile(folders: Any) -> None:
-            monkeypatch.setattr(disk, "sync_folders", sync)
+        def meanwhile(folder: disk.Folder) -> None:
+            monkeypatch.setattr(disk.Folder, "sync", sync)
             undo.filing.recover()
             with suppress(UndoError):
                 undo.filing.undo(undo.journal.entry(entry.id))
-            sync(folders)
+            sync(folder)
 
-        monkeypatch.setattr(disk, "sync_folders", meanwhile)
+        monkeypatch.setattr(disk.Folder, "sync", meanwhile)
         app.filing.recover()
     assert books.journal.entry(entry.id).state == "done"
     assert read_tree(inbox) == {"grizzly": {"a.jpg": "photo"}}
+
+
+def test_a_copy_on_the_photos_own_disk_is_not_gone_because_the_disk_is(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    entry, (step,) = begun(books, inbox / "a.jpg", Sort(action="copy"))
+
+    def note(copied: Step) -> None:
+        assert copied.arrived is not None
+        books.journal.arrived(entry, "do", 0, copied.arrived)
+
+    place.carry_out(step, note)  # killed here
+    inbox.rename(tmp_path / "away")
+    inbox.mkdir()  # the empty mount point
+    assert books.filing.recover() == []
+    inbox.rmdir()
+    (tmp_path / "away").rename(inbox)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+
+
+def test_a_disk_that_is_pulled_out_while_a_row_is_settled_is_waited_for(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not synced may be undone when it is back."""
+    _, (step,) = begun(books, inbox / "a.jpg")
+    step.source.rename(step.target)  # killed here
+    stand, fsync, folder = place.stand, os.fsync, step.target.parent
+    looks, number = iter((False, True)), folder.stat().st_ino
+
+    def pulled_out(asked: Step) -> place.Stand:
+        found = stand(asked)
+        if next(looks):
+            folder.rename(tmp_path / "away")
+        return found
+
+    def fail_if_away(descriptor: int) -> None:
+        if os.fstat(descriptor).st_ino == number and not folder.exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    monkeypatch.setattr(place, "stand", pulled_out)
+    monkeypatch.setattr(os, "fsync", fail_if_away)
+    assert books.filing.recover() == []
+    monkeypatch.undo()
+    (tmp_path / "away").rename(folder)
+    assert [row.state for row in books.filing.recover()] == ["done"]
 
 
 def test_a_copy_that_was_never_made_is_not_another_one_of_that_name(

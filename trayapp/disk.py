@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 if sys.platform != "win32":
@@ -212,11 +212,15 @@ def held_open(folder: Path) -> Iterator[Folder]:
             os.close(descriptor)
 
 
-def sync_folders(folders: Iterable[Path]) -> None:
-    """Those that are there; see `Folder.sync`."""
-    for folder in dict.fromkeys(folders):
-        with suppress(FileNotFoundError), held_open(folder) as opened:
-            opened.sync()
+@contextmanager
+def held_folders(folders: Iterable[Path]) -> Iterator[list[Folder]]:
+    """Those that are there; see `held_open`."""
+    with ExitStack() as stack:
+        held = []
+        for folder in dict.fromkeys(folders):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                held.append(stack.enter_context(held_open(folder)))
+        yield held
 
 
 def being_written(path: Path) -> bool:

@@ -102,11 +102,24 @@ class Recovery:
         steps = self._journal.steps(entry, phase)
         for step in (*steps, *self._journal.steps(entry, "back")):
             place.tidy(step, entry.time)
-        if self._stand(steps[0]) is Stand.BEFORE:
-            if not _is_settled_before(steps[0]):
-                raise PlaceError(f"neither {steps[0].source} nor {steps[0].target} can be seen")
-            self._give_up(entry, phase, steps)
-            return
+        folders = (path.parent for step in steps for path in (step.target, step.source))
+        with disk.held_folders(folders) as held:  # a disk that goes away is noticed
+            if self._stand(steps[0]) is Stand.BEFORE:
+                if not _is_settled_before(steps[0]):
+                    raise PlaceError(f"neither {steps[0].source} nor {steps[0].target} can be seen")
+                self._give_up(entry, phase, steps)
+                return
+            self._complete(entry, phase, steps)
+            # What was killed, or failed, before it was synced is there now, but may not last.
+            for folder in held:
+                folder.sync()
+        if phase == "do":
+            self._journal.finish(entry, look(entry.destination))
+        else:
+            removed = self._carrier.remove_made_folders(entry.destination.parent)
+            self._journal.end_undo(entry, look(entry.path), removed)
+
+    def _complete(self, entry: Entry, phase: Phase, steps: Sequence[Step]) -> None:
         for position, step in enumerate(steps):
             if self._stand(step) is not Stand.AFTER:
                 try:
@@ -115,13 +128,6 @@ class Recovery:
                     self._accept(step, error)
                     if phase == "do" and position:
                         self._journal.withdraw(entry, position)
-        # What was killed, or failed, before it was synced is there now, but may not last.
-        disk.sync_folders(path.parent for step in steps for path in (step.target, step.source))
-        if phase == "do":
-            self._journal.finish(entry, look(entry.destination))
-        else:
-            removed = self._carrier.remove_made_folders(entry.destination.parent)
-            self._journal.end_undo(entry, look(entry.path), removed)
 
     def _give_up(self, entry: Entry, phase: Phase, steps: Sequence[Step]) -> None:
         """The photo is where it was, or somebody took it away: its sidecars go back, too."""
@@ -226,7 +232,7 @@ def _was_changed_there(step: Step) -> bool:
 def _is_settled_before(step: Step) -> bool:
     """Whether a step that seems not to have begun can be closed: its places can be looked at."""
     if step.kind != "move":
-        return step.target.parent.is_dir() or step.source.parent.is_dir()
+        return step.target.parent.is_dir() or look(step.source) is not None
     return look(step.source) is not None or (
         step.source.parent.is_dir() and step.target.parent.is_dir()
     )
