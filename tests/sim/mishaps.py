@@ -100,8 +100,8 @@ def _yank(run: Run, rng: Random) -> None:
     if disk.away:
         return
     run.world.tell("world", f"disk {disk.name} is pulled out")
-    on_their_way = {content: run.person.moves[content] for content in _on_their_way(run)}
-    run.pulled_out = on_their_way | run.pulled_out
+    moves = run.person.moves
+    run.pulled_out = {one: moves[one] for one in on_their_way(run)} | run.pulled_out
     run.person.stop_writing(disk)
     run.world.disks.cut_power(rng, disk)
     disk.away, disk.vanishes = True, rng.random() < 0.5
@@ -109,7 +109,8 @@ def _yank(run: Run, rng: Random) -> None:
     run.world.at(run.world.now + rng.uniform(0.5, 6), lambda: _plug(run, disk))
 
 
-def _on_their_way(run: Run) -> list[bytes]:
+def on_their_way(run: Run) -> list[bytes]:
+    """The contents of photos with which somebody has begun."""
     if run.stage.journal is None:
         return []
     query = "SELECT id FROM entries WHERE state IN ('begun', 'undoing')"

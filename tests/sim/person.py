@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random
 
 from tests.sim.disks import Disk, Inode
@@ -22,6 +22,7 @@ class Person:
         self.world, self.inbox, self.bases = world, inbox, bases
         self.made: Counter[bytes] = Counter()
         self.removed: Counter[bytes] = Counter()
+        self.on_their_way: Callable[[], Collection[bytes]] = tuple
         self.moves: Counter[bytes] = Counter()  # how often each was moved or renamed
         self.touched: set[bytes] = set()  # contents moved, renamed, removed or changed by hand
         self.first: dict[bytes, str] = {}
@@ -100,7 +101,7 @@ class Person:
             self.world.disks.unlink(path)
         except OSError:
             return
-        self.removed[content] += 1
+        self._count_removed(content)
         self.touched.add(content)
         self._synced(path)
         self.world.tell("person", f"deletes {path}: {_short(content)}")
@@ -127,7 +128,7 @@ class Person:
             if disks.seen(f"{path.rpartition('/')[0]}/.person~"):
                 disks.unlink(f"{path.rpartition('/')[0]}/.person~")
             return
-        self.removed[old] += 1
+        self._count_removed(old)
         self.touched |= {old, new}
         self._own(path, new, disks.find(path))
         self.world.tell("person", f"edits {path}: {_short(old)} → {_short(new)}")
@@ -251,6 +252,12 @@ class Person:
         self._synced(target)
         self._synced(path)
         self.world.tell("person", f"moves {path} → {target}: {_short(content)}")
+
+    def _count_removed(self, content: bytes) -> None:
+        """One that lies elsewhere too still has to, unless it is on its way just now."""
+        found = self.world.disks.tree().items()
+        elsewhere = any(inode.data == content and "/." not in path for path, inode in found)
+        self.removed[content] += not elsewhere or content in self.on_their_way()
 
     def _own(self, path: str, content: bytes, inode: Inode) -> None:
         self.made[content] += 1

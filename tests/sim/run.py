@@ -62,6 +62,7 @@ class Run:
         self.settings = plan.settings
         bases = ["/sim/inbox", "/sim/inbox/sorted", "/sim/out/photos", "/sim/inbox/sub"]
         self.person = Person(self.world, "/sim/inbox", bases)
+        self.person.on_their_way = lambda: mishaps.on_their_way(self)
         self.live: Live | None = None
         self.app: Process | None = None
         self.healing = False
