@@ -66,14 +66,16 @@ def newest(rows: list[Entry], contents: dict[int, bytes], said: dict[int, str | 
 
 
 def check_put_right(run: Run, entry: Entry) -> None:
-    """What a person said of a photo is where it says what a photo is. Raises `LostError`."""
+    """What a person said of a photo is where it says what a photo is, unless they have put a
+    sidecar of their own there since. Raises `LostError`.
+    """
     inode = run.world.disks.seen(str(entry.destination))
     if inode is None or entry.label is None:
         return
     if entry.action != "tag" or entry.destination == entry.path:
         found = entry.label in entry.destination.parts
     else:
-        found = entry.label.encode() in inode.data
+        found = entry.label.encode() in inode.data or run.person.is_known(inode.data)
     if not found:
         raise LostError(f"put right to {entry.label}, and {entry.destination} does not say so")
 
