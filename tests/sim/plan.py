@@ -72,6 +72,7 @@ class Plan:
     out_disk: Disk
     old_photos: int
     acts: tuple[Act, ...]
+    made_folders: tuple[str, ...] = ()  # destinations inside the folder that are there
     restless: float = 0.0  # how probably another thread or process has its turn at each call
 
     def without(self, act: Act) -> Plan:
@@ -98,6 +99,7 @@ def make(seed: int) -> Plan:
     return Plan(
         *(seed, settings(rng), _disk(rng, "inbox", 2), _disk(rng, "out", 3)),
         *(rng.choice((0, 0, 1, 2)), tuple(acts)),
+        _made_folders(Random(f"folders {seed}")),
         restless,
     )
 
@@ -108,6 +110,12 @@ def _on_the_page(rng: Random) -> list[Act]:
         return []
     kinds = rng.choices(PAGE, (3, 1), k=rng.randint(1, 4))
     return [Act(kind, rng.getrandbits(32), rng.uniform(1.5, LENGTH)) for kind in kinds]
+
+
+def _made_folders(rng: Random) -> tuple[str, ...]:
+    """Beartray makes no destination, which might be on a disk that is not connected."""
+    folders = ("/sim/inbox/sorted", "/sim/inbox/sub", "/sim/second/sorted")
+    return tuple(folder for folder in folders if rng.random() < 0.8)
 
 
 def _side_by_side(rng: Random) -> list[Act]:

@@ -57,6 +57,8 @@ class Run:
         self.out_disk = disks.add(copy.deepcopy(plan.out_disk), "/sim/out")
         disks.make_folders("/sim/out/photos")
         disks.make_folders("/sim/second")
+        for folder in plan.made_folders:
+            disks.make_folders(folder)
         for disk in disks.disks:  # these were there long before
             disk.sync_all()
         self.settings = plan.settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -218,11 +219,19 @@ def _all_dealt_with(run: Run) -> None:
         is_filed = inode.data in filed or inode.data in run.person.touched
         if outcome == "filed" and not is_filed:
             raise LostError(f"counts as filed, and no row says so: {path}: {inode.data!r}")
-        if outcome is None and Path(path) not in told:
+        if outcome is None and not _holds(run, told.get(Path(path), "")):
             raise LostError(f"not dealt with: {path}: {inode.data!r}")
         theirs = inode.data in run.put_right | run.person.touched
         if outcome == "unsure" and _label(inode.data) is not None and not theirs:
             raise LostError(f"counts as not recognised: {path}: {inode.data!r}")
+
+
+def _holds(run: Run, reason: str) -> bool:
+    """Whether what the person was told stands in the photo's way, now that all is well."""
+    missing = re.search(r"stays in place: (.*) is not there; connect its disk or make it", reason)
+    if missing is not None:
+        return run.world.disks.seen(missing[1]) is None
+    return "a file is where a folder should be" in reason or "is a file, not a folder" in reason
 
 
 def _as_nobody(run: Run, notes: Notes, path: Path) -> str | None:
