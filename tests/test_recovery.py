@@ -691,6 +691,18 @@ def test_a_disk_that_is_pulled_out_while_a_row_is_settled_is_waited_for(
     assert [row.state for row in books.filing.recover()] == ["done"]
 
 
+def test_a_photo_that_was_renamed_before_it_was_removed_lies_there_once(
+    books: Books, inbox: Path, other_disks: None
+) -> None:
+    """Killed, or its disk pulled out, between the copy on the other disk and the removal."""
+    entry, (step,) = begun(books, inbox / "a.jpg")
+    shutil.copy2(step.source, step.target)
+    books.journal.arrived(entry, "do", 0, Photo.at(step.target))  # killed here
+    step.source.rename(inbox / "b.jpg")
+    assert [row.state for row in books.filing.recover()] == ["failed"]
+    assert read_tree(inbox) == {"b.jpg": "photo", "grizzly": {}}
+
+
 def test_a_copy_that_was_never_made_is_not_another_one_of_that_name(
     books: Books, inbox: Path
 ) -> None:

@@ -109,6 +109,9 @@ class Recovery:
                     raise PlaceError(f"neither {steps[0].source} nor {steps[0].target} can be seen")
                 self._give_up(entry, phase, steps)
                 return
+            if _is_renamed(steps[0]):
+                self._give_up(entry, phase, steps)
+                return
             self._complete(entry, phase, steps)
             # What was killed, or failed, before it was synced is there now, but may not last.
             for folder in held:
@@ -204,6 +207,28 @@ def _known_files(step: Step) -> Iterator[tuple[Path, Photo]]:
     there = step.arrived if step.kind in ("move", "copy") else step.photo
     if there is not None:
         yield step.target, there
+
+
+def _is_renamed(step: Step) -> bool:
+    """Whether somebody renamed a photo when it was copied to another disk and had yet to go from
+    its own: what they have named is kept, and the copy goes.
+    """
+    if step.kind != "move" or step.photo is None or step.arrived is None or look(step.source):
+        return False
+    for original in _same_number(step.source.parent, step.photo):
+        with suppress(ChangedError):  # somebody has edited one of the two
+            place.carry_out(Step("remove", original, step.target, step.arrived), lambda _: None)
+            return True
+    return False
+
+
+def _same_number(folder: Path, photo: Photo) -> list[Path]:
+    """What has this photo's number there, whatever that of its disk is by now."""
+    number = photo.file_id.rpartition(":")[2]
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        paths = [folder / entry.name for entry in entries if str(entry.inode()) == number]
+        return [path for path in paths if (now := look(path)) and now.looks_like(photo)]
+    return []
 
 
 def _back(step: Step) -> Step:

@@ -90,6 +90,9 @@ class Entry:
     def __init__(self, folder: str, name: str, inode: Inode) -> None:
         self.name, self.path, self._inode = name, f"{folder}/{name}", inode
 
+    def inode(self) -> int:
+        return self._inode.number
+
     def is_file(self, *, follow_symlinks: bool = True) -> bool:
         return self._inode.entries is None
 
