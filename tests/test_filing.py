@@ -137,6 +137,19 @@ def test_a_copy_on_a_stick_that_cannot_be_taken_back_is_not_made_again(
     assert books.notes.noted(Photo.at(inbox / "a.jpg")) == "filed"
 
 
+def test_a_copy_that_cannot_be_taken_back_says_nothing_of_the_next_photo_of_that_name(
+    books: Books, inbox: Path
+) -> None:
+    first = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    (inbox / "a.jpg").rename(inbox / "b.jpg")
+    (inbox / "a.jpg").write_text("another photo")
+    again = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    books.filing.undo(again)
+    with pytest.raises(UndoError, match="no longer the same"):
+        books.filing.undo(first)
+    assert books.notes.noted(Photo.at(inbox / "a.jpg")) == "undone"
+
+
 def test_tags_are_written_beside_the_photo_and_taken_back(books: Books, tmp_path: Path) -> None:
     inbox = make_tree(tmp_path / "inbox", {"a.jpg": "photo", "a.jpg.xmp": XMP})
     entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)

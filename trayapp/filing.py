@@ -85,8 +85,7 @@ class Filing:
         try:
             filed = self._journal.steps(entry, "do")
             steps = tuple(prepare(step) for step in undo_steps(entry, filed))
-            original = Photo.seen(entry.path) if entry.action == "copy" else None
-            photo = original or _first_photo(steps)
+            photo = _first_photo(steps)
             _make_old_folder(entry, filed[0])
         except (OSError, BeartrayError) as error:
             raise UndoError(f"{entry.path.name} stays filed: {words(error)}") from None

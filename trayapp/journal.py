@@ -153,7 +153,7 @@ class Journal(History):
         with self._database.writing() as db:
             rows.take(db, entry, "undoing", self.owner)
             rows.write_steps(db, entry.id, "undo", steps)
-            write_note(db, replace(photo, path=entry.path), outcome_before(db, entry), self._now())
+            rows.note_undoing(db, entry, photo, self._now())
 
     def end_undo(self, entry: Entry, back: Photo | None, removed: Iterable[bytes] = ()) -> None:
         """It was taken back; `back` is the photo as it lies at its old place, and made folders
@@ -173,7 +173,7 @@ class Journal(History):
             if entry.action == "move":
                 drop_note(db, entry.path)
             else:
-                set_outcome(db, entry.path, outcome_of(db, entry))
+                rows.note_kept(db, entry, outcome_of(db, entry))
 
     def take_over(self, entry: Entry, owner: str) -> bool:
         """Whether the half-done row of an owner that has ended is now this process's to settle."""

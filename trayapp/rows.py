@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from trayapp.corrections import CURRENT
 from trayapp.database import JournalError, path_of, raw
-from trayapp.notes import Outcome, below, drop_note, outcome_before
+from trayapp.notes import Outcome, below, drop_note, outcome_before, write_note
 from trayapp.photo import BeartrayError, Entry, Photo, State
 from trayapp.steps import Step
 
@@ -133,6 +134,23 @@ def outcome_without(db: sqlite3.Connection, entry: Entry) -> Outcome:
     before = outcome_before(db, entry)
     again = before == "undone" and db.execute(_FILED_BEFORE, (entry.id, raw(entry.path)))
     return "filed" if again and again.fetchone() else before
+
+
+def note_kept(db: sqlite3.Connection, entry: Entry, outcome: Outcome) -> None:
+    """Of a photo that was copied or tagged where it lies: that version, and not another photo that
+    has its name by now."""
+    version = "SELECT size, mtime_ns FROM steps WHERE (entry, phase, position) = (?, 'do', 0)"
+    query = f"UPDATE notes SET outcome = ? WHERE path = ? AND (size, mtime_ns) = ({version})"
+    db.execute(query, (outcome, raw(entry.path), entry.id))
+
+
+def note_undoing(db: sqlite3.Connection, entry: Entry, photo: Photo, now: float) -> None:
+    """Whoever looks at the old place from now on knows that the photo there is dealt with."""
+    outcome = outcome_before(db, entry)
+    if entry.action == "move":
+        write_note(db, replace(photo, path=entry.path), outcome, now)
+    else:
+        note_kept(db, entry, outcome)
 
 
 def forget_made_folders(db: sqlite3.Connection, folders: Iterable[bytes]) -> None:
