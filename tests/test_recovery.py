@@ -568,6 +568,21 @@ def test_a_folder_that_undo_has_removed_is_not_on_a_disk_that_is_away(
     assert [row.state for row in books.filing.recover()] == ["undone"]
 
 
+def test_a_folder_that_recovery_has_removed_is_not_on_a_disk_that_is_away(
+    books: Books, inbox: Path
+) -> None:
+    """With the first of two photos that were on their way back from it."""
+    make_tree(inbox, {"b.jpg": "second"})
+    for entry in [books.filing.file(plan(inbox / name), None) for name in ("a.jpg", "b.jpg")]:
+        back = prepare(Step("move", entry.destination, entry.path, Photo.at(entry.destination)))
+        assert back.photo is not None
+        elsewhere = replace(back, photo=replace(back.photo, file_id="1:1"))
+        books.journal.begin_undo(entry, [elsewhere], back.photo)
+        entry.destination.rename(entry.path)
+        books.journal.arrived(entry, "undo", 0, Photo.at(entry.path))  # killed here
+    assert [row.state for row in books.filing.recover()] == ["undone", "undone"]
+
+
 def test_a_copy_on_a_stick_is_not_gone_because_the_stick_is(
     books: Books, inbox: Path, stick: Path, other_disk: Path
 ) -> None:

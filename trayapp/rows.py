@@ -154,8 +154,10 @@ def note_undoing(db: sqlite3.Connection, entry: Entry, photo: Photo, now: float)
 
 
 def forget_made_folders(db: sqlite3.Connection, folders: Iterable[bytes]) -> None:
-    for folder in folders:
-        db.execute("DELETE FROM made_folders WHERE path = ?", (folder,))
+    """But not while a row is unfinished, whose disk would seem to be away with such a folder."""
+    query = "SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')"
+    if db.execute(query).fetchone() is None:
+        db.executemany("DELETE FROM made_folders WHERE path = ?", [(path,) for path in folders])
 
 
 def set_state(db: sqlite3.Connection, entry: Entry, state: State, error: str | None) -> None:
