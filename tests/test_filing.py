@@ -449,6 +449,15 @@ def test_a_sidecar_that_comes_late_follows_its_photo(books: Books, inbox: Path) 
     assert set(read_tree(inbox)) == {"a.jpg", "a.jpg.xmp", "a.aae", "b.xmp", "notes.txt"}
 
 
+def test_a_late_sidecar_does_not_follow_a_photo_that_was_deleted(books: Books, inbox: Path) -> None:
+    """It is of the next photo, maybe, which is still to come."""
+    books.filing.file(plan(inbox / "a.jpg"), None)
+    (inbox / "grizzly" / "a.jpg").unlink()
+    make_tree(inbox, {"a.aae": "of a.jpeg"})
+    assert books.filing.follow(inbox / "a.aae") is None
+    assert read_tree(inbox) == {"a.aae": "of a.jpeg", "notes.txt": "mine", "grizzly": {}}
+
+
 def test_a_late_sidecar_of_a_new_photo_stays_with_that(books: Books, inbox: Path) -> None:
     books.filing.file(plan(inbox / "a.jpg"), None)
     make_tree(inbox, {"a.jpg": "new", "a.jpg.xmp": "the new one's"})

@@ -121,7 +121,8 @@ class Filing:
     def follow(self, sidecar: Path) -> Entry | None:
         """Take a sidecar that came after its photo was filed to where the photo is.
 
-        None where it belongs to no photo that was filed. Raises `PlaceError` with the reason.
+        None where it belongs to no photo that was filed, or lies beside it. Raises `PlaceError`
+        with the reason.
         """
         try:
             owner = self._owner_of(sidecar)
@@ -130,7 +131,7 @@ class Filing:
                 return None
             try:
                 step = follow_step(owner, sidecar, entry.destination)
-                if step.target == sidecar:  # put right, its photo came back here
+                if step.target == sidecar or _is_taken_away(entry):
                     return None
                 self._follow(entry, prepare(step))
             except TakenError:  # its photo was taken back this moment
@@ -215,6 +216,12 @@ def _lies_at(path: Path, entry: Entry) -> Photo | None:
         return look(path)
     except OSError as error:
         raise HalfDoneError(half_done(entry, error)) from error
+
+
+def _is_taken_away(entry: Entry) -> bool:
+    """Whether somebody has moved or deleted the photo where it was filed: then what comes late is
+    not its sidecar."""
+    return look(entry.destination) is None and entry.destination.parent.is_dir()
 
 
 def _first_photo(steps: Sequence[Step]) -> Photo:
