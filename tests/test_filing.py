@@ -17,7 +17,7 @@ from tests.sidecars import XMP
 from trayapp import disk, place
 from trayapp.commands.sorting import Sorting
 from trayapp.filing import GoneError, PlaceError, UndoError
-from trayapp.photo import BeartrayError, Entry, Photo, Verdict
+from trayapp.photo import BeartrayError, Entry, Photo, Plan, Verdict
 from trayapp.settings import Sort
 from trayapp.steps import ChangedError, Step, prepare, steps_of
 
@@ -363,6 +363,21 @@ def test_of_two_who_file_a_photo_at_once_only_one_does(
         with pytest.raises(BeartrayError, match="it is being filed just now"):
             books.filing.file(wanted, None)
     assert [entry.state for entry in books.journal.history()] == ["begun"]
+
+
+def test_nothing_is_copied_to_where_a_half_done_row_has_its_photo_from(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    """Or recovery took it for that photo, left behind in both places."""
+    sort = Sort(action="copy")
+    copied = books.filing.file(plan(inbox / "a.jpg", sort), None)
+    moved = Step("move", copied.destination, inbox / "black.jpg", Photo.at(copied.destination))
+    right = Plan(Photo.at(copied.destination), Verdict("black", None), "move", inbox)
+    with open_books(tmp_path, "other") as other:
+        other.journal.begin(right, [prepare(moved)], None)
+        copied.destination.rename(inbox / "black.jpg")  # and there it stopped
+        with pytest.raises(BeartrayError, match="just now"):
+            books.filing.file(plan(inbox / "a.jpg", sort), None)
 
 
 def test_a_late_sidecar_does_not_follow_a_photo_that_is_taken_back_this_moment(

@@ -45,7 +45,7 @@ class Journal(History):
         """Write down what is about to be done; `batch` None starts one. Raises `TakenError`."""
         target, verdict = steps[0].target, plan.verdict
         with self._database.writing() as db:
-            rows.refuse_if_begun(db, plan.photo.path)
+            rows.refuse_if_begun(db, plan.photo.path, target)
             (id_,) = db.execute(
                 "INSERT INTO entries (time, batch, action, path, destination, label, confidence,"
                 " state, owner, model, scores) VALUES (?, ?, ?, ?, ?, ?, ?, 'begun', ?, ?, ?)"

@@ -57,10 +57,14 @@ def take_over(db: sqlite3.Connection, entry: Entry, before: str, owner: str) -> 
     return db.execute(query, (owner, entry.id, before)).rowcount == 1
 
 
-def refuse_if_begun(db: sqlite3.Connection, photo: Path) -> None:
-    """Of a photo there is one unfinished row at a time."""
-    query = "SELECT 1 FROM entries WHERE state IN ('begun', 'undoing') AND ? IN (path, destination)"
-    if db.execute(query, (raw(photo),)).fetchone() is not None:
+def refuse_if_begun(db: sqlite3.Connection, photo: Path, target: Path) -> None:
+    """Of a photo there is one unfinished row at a time; and what lies, or is to lie again, where
+    one has its photo from is taken for that photo."""
+    query = (
+        "SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')"
+        " AND (? IN (path, destination) OR path = ?)"
+    )
+    if db.execute(query, (raw(photo), raw(target))).fetchone() is not None:
         raise TakenError(f"{photo.name} stays in place: it is being filed just now")
 
 
