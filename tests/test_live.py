@@ -196,6 +196,23 @@ def test_a_pause_ends_when_the_settings_file_says_so(
     wait_until((inbox / "grizzly" / "a.jpg").exists, 20, "the photo was filed")
 
 
+def test_settings_that_are_just_being_written_change_nothing_yet(
+    run: Callable[..., Running], inbox: Path
+) -> None:
+    """An editor empties the file first; the folder of the defaults is not meant."""
+    running = run(watching(inbox))
+    text = running.paths.settings_file.read_text()
+    with running.paths.settings_file.open("w") as stream:
+        for _ in range(2):  # the second begins when the first has been carried out
+            turned = threading.Event()
+            running.live._do(turned.set)
+            assert turned.wait(10)
+        assert running.live.root == inbox
+        stream.write(text + "[sort]\naction = 'copy'\n")
+    wait_until(lambda: running.live.settings.sort.action == "copy", 10, "the settings followed")
+    assert running.live.root == inbox
+
+
 def test_somebody_asks_what_a_photo_is_while_others_are_filed(
     run: Callable[..., Running], inbox: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,25 @@ def test_a_file_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> No
     (tmp_path / "dotfiles").touch()
     with pytest.raises(SettingsError, match="a file is where a folder should be; rename it"):
         SettingsFile(file).change("sort.action", "copy")
+
+
+@pytest.mark.parametrize("vanish", [Path.unlink, lambda file: file.write_text("")])
+def test_a_file_that_is_gone_or_empty_for_an_instant_is_no_change(
+    tmp_path: Path, vanish: Callable[[Path], object]
+) -> None:
+    """So editors write: they move it away, or empty it, first. After a second it is meant."""
+    now, file = 100.0, tmp_path / "s.toml"
+    file.write_text("[sort]\naction = 'copy'\n")
+    following = SettingsFile(file, lambda: now)
+    for _ in range(2):
+        vanish(file)
+        now += 2
+        assert not following.follow()
+        now += 0.9
+        assert not following.follow() and following.current.sort.action == "copy"
+        file.write_text("[sort]\naction = 'copy' # as before\n")
+        assert not following.follow()
+    vanish(file)
+    assert not following.follow()
+    now += 1
+    assert following.follow() and following.current.sort.action == "move"

@@ -58,7 +58,7 @@ class Live:
     ) -> None:
         self._paths, self._folder, self._clock = paths, folder, clock
         self._changed, self._set_at_login = changed, set_at_login
-        self.settings_file = SettingsFile(paths.settings_file)
+        self.settings_file = SettingsFile(paths.settings_file, clock.steady)
         self._owner = Owner(paths.private)
         self.database = Database(paths.journal_file)
         self.journal = Journal(self.database, self._owner.name, clock.wall)

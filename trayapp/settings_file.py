@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from trayapp.settings import Settings, SettingsError
 
 logger = logging.getLogger(__name__)
 
+EMPTY_SECONDS = 1.0  # editors empty a file, or move it away, just before they write it anew
+
 
 class SettingsFile:
     """The settings in force, and what is wrong with the file as it is now, if anything.
@@ -24,13 +27,15 @@ class SettingsFile:
     `known` is false until the file could be read once: then `current` are only the defaults.
     """
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
+    def __init__(self, file: Path, steady: Callable[[], float] = time.monotonic) -> None:
+        """`steady` is a clock in seconds that nobody sets."""
+        self.file, self._steady = file, steady
         self.current = Settings()
         self.known = False
         self.problem: str | None = None
         self._changing = threading.Lock()
         self._version: tuple[int, int, int] | None = None
+        self._empty_since: float | None = None
         self._observer: Any = None
         self.follow()
 
@@ -64,7 +69,7 @@ class SettingsFile:
     def follow(self) -> bool:
         """Read the file again if it is another version; true when the settings changed."""
         version = self._look()
-        if version == self._version:
+        if self._is_being_written(version) or version == self._version:
             return False
         self._version = version
         try:
@@ -84,6 +89,16 @@ class SettingsFile:
                 settings.change(self.file, key, value)
         except OSError as error:
             raise SettingsError(explain(error)) from None
+
+    def _is_being_written(self, version: tuple[int, int, int] | None) -> bool:
+        """Whether it is gone or empty so far, which would mean the defaults: another folder."""
+        _, size, _ = version or (0, 0, 0)
+        if size or not self.known:
+            self._empty_since = None
+            return False
+        if self._empty_since is None:
+            self._empty_since = self._steady()
+        return self._steady() - self._empty_since < EMPTY_SECONDS
 
     def _look(self) -> tuple[int, int, int] | None:
         try:
