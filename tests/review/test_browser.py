@@ -361,7 +361,8 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     expect(page.get_by_text("1 selected")).to_be_visible()
     assert page.evaluate("document.activeElement.closest('.tile').previousElementSibling !== null")
     page.keyboard.press("3")
-    wait_until(lambda: len(list((visit.inbox / "teddy").glob("*"))) == 1, 10, "it was put right")
+    expect(page.locator(".said")).to_have_count(1)
+    assert len(list((visit.inbox / "teddy").glob("*"))) == 1
     page.keyboard.press("Shift+ArrowRight")
     expect(page.get_by_text("2 selected")).to_be_visible()
     seed(visit.program, visit.inbox, 61, since=time.time())  # more than a page at once
