@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent
 OLDEST = (3, 11)
 USAGE = """\
 usage: python3 tasks.py run [ARG…]                    the app, with its own arguments
-       python3 tasks.py test [--quick] [PYTEST ARG…]  lint and tests; quick: less than a minute
+       python3 tasks.py test [--quick] [PYTEST ARG…]  lint and tests; quick: a minute or two
        python3 tasks.py lint                          ruff and mypy only
        python3 tasks.py bench [ARG…]                  how fast it is on this machine
        python3 tasks.py bundle [--edition NAME] [--installers]    the app to give away, in dist/"""
