@@ -90,7 +90,6 @@ def _click(run: Run, what: str, act: Callable[[Live], None]) -> None:
         return
 
     def click() -> None:
-        run.clicking = True
         try:
             act(live)
         except BeartrayError as error:  # the journal cannot be read
@@ -98,6 +97,7 @@ def _click(run: Run, what: str, act: Callable[[Live], None]) -> None:
         finally:
             run.clicking = False
 
+    run.clicking = True
     run.world.tell("person", what)
     run.world.start(app, click)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -379,7 +378,8 @@ class Stage:
     def installed(self) -> Iterator[None]:
         sql = types.SimpleNamespace(connect=self.connect, Error=sqlite3.Error)
         queues = types.SimpleNamespace(SimpleQueue=lambda: Mailbox(self.world), Empty=Empty)
-        threads = types.SimpleNamespace(Event=lambda: Flag(self.world), Lock=threading.Lock)
+        lock = lambda: Lock(self.world)  # noqa: E731
+        threads = types.SimpleNamespace(Event=lambda: Flag(self.world), Lock=lock)
         replaced: list[tuple[Any, str, Any]] = [
             (database, "sqlite3", sql),
             # There is no file that SQLite would share.
@@ -388,7 +388,7 @@ class Stage:
             (intake, "queue", queues),
             (live, "Owner", lambda _: Owner(self)),
             (live, "threading", threads),
-            (recovery, "threading", types.SimpleNamespace(Lock=lambda: Lock(self.world))),
+            (recovery, "threading", types.SimpleNamespace(Lock=lock)),
             (live, "process_start", lambda: self.world.wall()),
             (catalog, "start_engine", self.start_engine),
             (catalog, "find", lambda *_: Path("/models/sim")),
