@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,9 +180,12 @@ class Filing:
             for offer in offers:
                 steps = tuple(prepare(step) for step in offer)
                 if entry is None:
-                    entry = self._recovery.begin(
-                        lambda steps=steps: self._journal.begin(plan, steps, batch)  # type: ignore[misc]
-                    )
+                    with suppress(FileExistsError):  # a half-done row has its photo from there
+                        entry = self._recovery.begin(
+                            lambda steps=steps: self._journal.begin(plan, steps, batch)  # type: ignore[misc]
+                        )
+                    if entry is None:
+                        continue
                 else:
                     entry = self._journal.redirect(entry, steps, plan.photo)
                 if self._carry_out(plan, entry, steps):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -58,14 +60,14 @@ def take_over(db: sqlite3.Connection, entry: Entry, before: str, owner: str) -> 
 
 
 def refuse_if_begun(db: sqlite3.Connection, photo: Path, target: Path) -> None:
-    """Of a photo there is one unfinished row at a time; and what lies, or is to lie again, where
-    one has its photo from is taken for that photo."""
-    query = (
-        "SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')"
-        " AND (? IN (path, destination) OR path = ?)"
-    )
-    if db.execute(query, (raw(photo), raw(target))).fetchone() is not None:
+    """Of a photo there is one unfinished row at a time; and what lies where one has its photo from
+    is taken for that photo, so that the name is not free. Raises `TakenError`, `FileExistsError`.
+    """
+    unfinished = "SELECT 1 FROM entries WHERE state IN ('begun', 'undoing') AND"
+    if db.execute(f"{unfinished} ? IN (path, destination)", (raw(photo),)).fetchone() is not None:
         raise TakenError(f"{photo.name} stays in place: it is being filed just now")
+    if db.execute(f"{unfinished} path = ?", (raw(target),)).fetchone() is not None:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
 
 
 def places(entry: Entry) -> list[bytes]:
