@@ -254,10 +254,11 @@ class Person:
         self.world.tell("person", f"moves {path} → {target}: {_short(content)}")
 
     def _count_removed(self, content: bytes) -> None:
-        """One that lies elsewhere too still has to, unless it is on its way just now."""
+        """A photo that lies elsewhere too still has to, unless it is on its way just now."""
         found = self.world.disks.tree().items()
         elsewhere = any(inode.data == content and "/." not in path for path, inode in found)
-        self.removed[content] += not elsewhere or content in self.on_their_way()
+        spared = elsewhere and not content.startswith(b"<") and content not in self.on_their_way()
+        self.removed[content] += not spared
 
     def _own(self, path: str, content: bytes, inode: Inode) -> None:
         self.made[content] += 1
