@@ -17,7 +17,7 @@ from unittest import mock
 from watchdog import events
 
 from tests.sim.world import Mailbox, Process, World
-from trayapp import catalog, database, intake, live, place, recovery, settings, settings_file, watch
+from trayapp import catalog, database, intake, live, recovery, settings, settings_file, watch
 from trayapp.commands import terminal
 from trayapp.engine import EngineError
 from trayapp.photo import Photo, Verdict
@@ -400,9 +400,6 @@ class Stage:
             (settings_file.SettingsFile, "watch", self._settings_watcher()),
             (settings, "parse", lru_cache(1000)(settings.parse)),
         ]
-        if hasattr(place, "time"):
-            clock = types.SimpleNamespace(time_ns=lambda: int(self.world.wall() * 1e9))
-            replaced.append((place, "time", clock))
         with ExitStack() as stack:
             for part_of, name, part in replaced:
                 stack.enter_context(mock.patch.object(part_of, name, part))
