@@ -348,6 +348,30 @@ def test_of_two_who_take_a_photo_back_at_once_only_one_does(
     assert read_tree(inbox) == {"a.jpg": "photo", "notes.txt": "mine"}
 
 
+def test_a_photo_stays_filed_while_another_one_comes_to_its_old_place(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`beartray sort` copies the very same picture there: it is not taken for the one that is
+    on its way back."""
+    twin = make_tree(tmp_path / "card", {"b.jpg": "photo"}) / "b.jpg"
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    begin, back = books.journal.begin_undo, inbox / "a.jpg"
+    with open_books(tmp_path, "other") as other:
+
+        def other_is_quicker(*arguments: Any) -> None:
+            copy = Step("copy", twin, back, Photo.at(twin))
+            wanted = Plan(Photo.at(twin), Verdict("black", None), "copy", inbox)
+            other.journal.begin(wanted, [prepare(copy)], None)
+            back.write_bytes(twin.read_bytes())
+            begin(*arguments)
+
+        monkeypatch.setattr(books.journal, "begin_undo", other_is_quicker)
+        with pytest.raises(UndoError, match="somebody else was quicker"):
+            books.filing.undo(entry)
+    assert read_tree(inbox)["a.jpg"] == "photo" and entry.destination.exists()
+    assert books.journal.entry(entry.id).state == "done"
+
+
 def test_of_two_who_file_a_photo_at_once_only_one_does(
     books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

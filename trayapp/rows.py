@@ -32,6 +32,8 @@ JOIN steps now ON (now.entry, now.phase, now.position) = (?, 'do', 0)
 WHERE path = ? AND state = 'done' AND action != 'move'
     AND (was.size, was.mtime_ns) = (now.size, now.mtime_ns)
 """
+_IS_DESTINATION = """EXISTS (SELECT 1 FROM entries AS other
+WHERE other.state IN ('begun', 'undoing') AND other.destination = entries.path)"""
 UNTIDIED = f"""
 {_COLUMNS}, time FROM steps JOIN entries ON id = entry
 WHERE temporary IS NOT NULL AND state NOT IN ('begun', 'undoing') LIMIT 1000
@@ -44,9 +46,9 @@ class TakenError(BeartrayError):
 
 def take(db: sqlite3.Connection, entry: Entry, state: State, owner: str) -> None:
     """Begin again with a row that is done, unless somebody did since it was read; take it back
-    only while nobody has put it right."""
-    last = f"AND {CURRENT}" if state == "undoing" else ""
-    query = f"UPDATE entries SET state = ?, owner = ? WHERE id = ? AND state = 'done' {last}"
+    only while nobody has put it right, and nobody brings another photo to its old place."""
+    free = f"AND {CURRENT} AND NOT {_IS_DESTINATION}" if state == "undoing" else ""
+    query = f"UPDATE entries SET state = ?, owner = ? WHERE id = ? AND state = 'done' {free}"
     if db.execute(query, (state, owner, entry.id)).rowcount == 0:
         raise TakenError(f"{entry.path.name}: somebody else was quicker; see `beartray history`")
 
