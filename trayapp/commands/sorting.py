@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import sys
 from collections import Counter
@@ -17,10 +18,11 @@ from trayapp.database import JournalError
 from trayapp.decide import decide
 from trayapp.errors import explain
 from trayapp.photo import BeartrayError, Photo, Plan, Verdict
-from trayapp.place import GRAIN_SECONDS
 from trayapp.settings import Sort
 from trayapp.steps import look, names, steps_of
 from trayapp.tell import percent
+
+_GRAINS_NS = (10_000_000, 1_000_000_000, 2_000_000_000)  # of times on exFAT, HFS+ and FAT
 
 State = Literal["done", "planned", "left", "known", "none", "unreadable", "failed"]
 
@@ -177,6 +179,10 @@ def _tagged_before(plan: Plan) -> Path | None:
 
 
 def _is_copy(there: Photo, photo: Photo) -> bool:
-    """Whether they look alike, as far as a stick keeps times."""
-    apart = abs(there.mtime_ns - photo.mtime_ns) / 1e9
-    return there.size == photo.size and apart < GRAIN_SECONDS
+    """A stick keeps times coarsely: then what looks alike has to have the same bytes."""
+    if there.looks_like(photo):
+        return True
+    apart = abs(there.mtime_ns - photo.mtime_ns)
+    is_rounded = any(there.mtime_ns % grain == 0 and apart < grain for grain in _GRAINS_NS)
+    is_alike = there.size == photo.size and is_rounded
+    return is_alike and filecmp.cmp(there.path, photo.path, shallow=False)
