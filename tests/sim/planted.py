@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -97,6 +97,15 @@ def _take_anyway(db: Any, entry: Entry, state: str, owner: str) -> None:
     db.execute(query, (state, owner, entry.id))
 
 
+@contextmanager
+def _taken_back_under_its_correction() -> Iterator[None]:
+    with (
+        mock.patch.object(Journal, "put_right_by", _nothing),
+        mock.patch.object(rows, "CURRENT", 1),
+    ):
+        yield
+
+
 Planted = Callable[[], AbstractContextManager[Any]]
 
 PLANTED: dict[str, Planted] = {
@@ -134,9 +143,7 @@ PLANTED: dict[str, Planted] = {
     "nothing written to the journal is waited for": lambda: mock.patch.object(
         Database, "writing", _lazily
     ),
-    "a filing is taken back under its correction": lambda: mock.patch.object(
-        Journal, "put_right_by", _nothing
-    ),
+    "a filing is taken back under its correction": _taken_back_under_its_correction,
     "a photo is put right to what it was": lambda: mock.patch.object(
         Correct, "_verdict", _verdict_as_before
     ),
