@@ -7,6 +7,7 @@ import errno
 import os
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -88,6 +89,22 @@ def test_what_somebody_has_just_begun_to_write_stays(books: Books, inbox: Path) 
         books.filing.recover()
         stream.write("theirs")
     assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": "theirs"}}
+
+
+def test_what_somebody_began_to_write_after_a_refusal_stays(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An undo failed since a file came into its way, on a stick that tells of no writers."""
+    monkeypatch.setattr(disk, "being_written", lambda _: False)
+    entry, steps = begun(books, inbox / "a.jpg", Sort(action="copy"))
+    books.journal.fail(entry, "a file of that name is in the way")
+    steps[0].target.touch()
+    books.filing.recover()
+    assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": ""}}
+    later = time.time() + 3600
+    monkeypatch.setattr(books.journal, "now", lambda: later)
+    books.filing.recover()
+    assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {}}, "one that held the name goes"
 
 
 @pytest.mark.parametrize("mount_point_stays", [False, True])

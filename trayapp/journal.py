@@ -39,7 +39,7 @@ class Journal(History):
         self, database: Database, owner: str, now: Callable[[], float] = time.time
     ) -> None:
         super().__init__(database)
-        self.owner, self._now = owner, now
+        self.owner, self.now = owner, now
 
     def begin(self, plan: Plan, steps: Sequence[Step], batch: int | None) -> Entry:
         """Write down what is about to be done; `batch` None starts one. Raises `TakenError`."""
@@ -51,7 +51,7 @@ class Journal(History):
                 " state, owner, model, scores) VALUES (?, ?, ?, ?, ?, ?, ?, 'begun', ?, ?, ?)"
                 " RETURNING id",
                 (
-                    *(self._now(), batch or 0, plan.action, raw(plan.photo.path), raw(target)),
+                    *(self.now(), batch or 0, plan.action, raw(plan.photo.path), raw(target)),
                     *(verdict.label, verdict.confidence, self.owner, verdict.model),
                     kept_scores(verdict),
                 ),
@@ -61,7 +61,7 @@ class Journal(History):
             if plan.corrects is None:
                 drop_left(db, plan.photo.path)
             else:
-                write_correction(db, id_, plan.corrects, verdict.label, self._now())
+                write_correction(db, id_, plan.corrects, verdict.label, self.now())
             rows.write_steps(db, id_, "do", steps)
             entry = rows.entry(db, id_)
             self._note_places(db, entry, plan.photo)
@@ -132,7 +132,7 @@ class Journal(History):
             rows.set_state(db, entry, "done", None)
             rows.drop_temporaries(db, entry, "do")
             if arrived is not None and entry.action != "tag":
-                write_note(db, arrived, outcome_of(db, entry), self._now())
+                write_note(db, arrived, outcome_of(db, entry), self.now())
             if entry.action == "move":
                 drop_note(db, entry.path)
 
@@ -153,7 +153,7 @@ class Journal(History):
         with self._database.writing() as db:
             rows.take(db, entry, "undoing", self.owner)
             rows.write_steps(db, entry.id, "undo", steps)
-            rows.note_undoing(db, entry, photo, self._now())
+            rows.note_undoing(db, entry, photo, self.now())
 
     def end_undo(self, entry: Entry, back: Photo | None, removed: Iterable[bytes] = ()) -> None:
         """It was taken back; `back` is the photo as it lies at its old place, and made folders
@@ -163,7 +163,7 @@ class Journal(History):
             rows.drop_temporaries(db, entry, "undo")
             drop_note(db, entry.destination)
             if back is not None:
-                write_note(db, back, outcome_before(db, entry), self._now())
+                write_note(db, back, outcome_before(db, entry), self.now())
             rows.forget_made_folders(db, removed)
 
     def fail_undo(self, entry: Entry, error: str) -> None:
@@ -183,4 +183,4 @@ class Journal(History):
     def _note_places(self, db: sqlite3.Connection, entry: Entry, photo: Photo) -> None:
         """Whoever looks at these places from now on knows that the photo there is dealt with."""
         for place in rows.places(entry):
-            write_note(db, replace(photo, path=path_of(place)), outcome_of(db, entry), self._now())
+            write_note(db, replace(photo, path=path_of(place)), outcome_of(db, entry), self.now())

@@ -20,6 +20,7 @@ from trayapp.steps import ChangedError, Step, inverse, look
 logger = logging.getLogger(__name__)
 
 # What cannot be done for a sidecar any more is its own affair; the photo's row is settled.
+QUIET_SECONDS = 10.0  # after which an empty file is nobody's that is being written
 _ITS_OWN = (FileNotFoundError, FileExistsError, ChangedError)
 
 
@@ -189,9 +190,12 @@ class Recovery:
 
     def _tidy(self) -> None:
         """Temporary files that could not be removed, as their disk was away or read-only."""
-        gone = []
+        gone, lately = [], self._journal.now() - QUIET_SECONDS
         for step, begun in self._journal.untidied():
             with suppress(OSError):
+                there = look(step.target)
+                if there is not None and not there.size and there.mtime_ns / 1e9 > lately:
+                    continue  # where nothing tells who writes, somebody may be about to
                 # An empty folder may be the mount point of the disk that is away.
                 if any(step.target.parent.iterdir()):
                     place.tidy(step, begun)
