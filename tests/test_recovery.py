@@ -91,13 +91,15 @@ def test_what_somebody_has_just_begun_to_write_stays(books: Books, inbox: Path) 
     assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": "theirs"}}
 
 
-def test_what_somebody_began_to_write_after_a_refusal_stays(
-    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("was_refused", [True, False])
+def test_what_somebody_began_to_write_on_a_stick_stays(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch, was_refused: bool
 ) -> None:
-    """An undo failed since a file came into its way, on a stick that tells of no writers."""
-    monkeypatch.setattr(disk, "being_written", lambda _: False)
+    """It tells of no writers; the photo was refused its name, or its filing was killed."""
+    monkeypatch.setattr(disk, "_writer", lambda _: None)
     entry, steps = begun(books, inbox / "a.jpg", Sort(action="copy"))
-    books.journal.fail(entry, "a file of that name is in the way")
+    if was_refused:
+        books.journal.fail(entry, "a file of that name is in the way")
     steps[0].target.touch()
     books.filing.recover()
     assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": ""}}

@@ -230,17 +230,26 @@ def being_written(path: Path) -> bool:
     refuses to open one that is not shared. Elsewhere, and where the file system knows no leases,
     the answer is False and only quiet counts.
     """
+    return _writer(path) is True
+
+
+def may_be_written(path: Path) -> bool:
+    """As `being_written`, but True also where nothing tells."""
+    return _writer(path) is not False
+
+
+def _writer(path: Path) -> bool | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return False
     except PermissionError:
-        return sys.platform == "win32"
+        return True if sys.platform == "win32" else None
     except OSError:
-        return False
+        return None
     if sys.platform != "linux":
         os.close(descriptor)
-        return False
+        return False if sys.platform == "win32" else None
     try:
         # A writer that comes while we hold the lease makes the kernel signal us; SIGIO, the
         # default, would end the process, SIGURG is ignored.
@@ -248,7 +257,7 @@ def being_written(path: Path) -> bool:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     except OSError as error:
-        return error.errno == errno.EAGAIN
+        return True if error.errno == errno.EAGAIN else None
     finally:
         os.close(descriptor)
     return False

@@ -28,6 +28,7 @@ class Stand(enum.Enum):
     AFTER = "after"
 
 
+QUIET_SECONDS = 10.0  # where nothing tells who writes
 GRAIN_SECONDS = 2.0  # times on FAT are that coarse
 
 Arrived = Callable[[Step], None]
@@ -73,9 +74,11 @@ def stand(step: Step) -> Stand:
     return Stand.AFTER if gone else Stand.BETWEEN
 
 
-def tidy(step: Step, begun: float) -> None:
+def tidy(step: Step, begun: float, now: float) -> None:
     """Remove what a crash left of a step that was `begun` then (seconds since the epoch): its
-    temporary file, and the empty one that held its target's name. Raises `OSError`.
+    temporary file, and the empty one that held its target's name.
+
+    Raises `ChangedError` while that may be one that somebody is about to write, and `OSError`.
     """
     if step.temporary is not None:
         missing = suppress(FileNotFoundError, NotADirectoryError)
@@ -87,8 +90,11 @@ def tidy(step: Step, begun: float) -> None:
     if photo or sidecar:
         there = look(step.target)
         held = there is not None and not there.size and there.mtime_ns / 1e9 > begun - GRAIN_SECONDS
-        if held and look(step.source) and not disk.being_written(step.target):
-            step.target.unlink()
+        if there is None or not held or not look(step.source) or disk.being_written(step.target):
+            return
+        if now - there.mtime_ns / 1e9 < QUIET_SECONDS and disk.may_be_written(step.target):
+            raise ChangedError(f"{step.target} is empty; somebody may be about to write it")
+        step.target.unlink()
 
 
 def check(photo: Photo) -> None:

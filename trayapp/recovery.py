@@ -20,7 +20,6 @@ from trayapp.steps import ChangedError, Step, inverse, look
 logger = logging.getLogger(__name__)
 
 # What cannot be done for a sidecar any more is its own affair; the photo's row is settled.
-QUIET_SECONDS = 10.0  # after which an empty file is nobody's that is being written
 _ITS_OWN = (FileNotFoundError, FileExistsError, ChangedError)
 
 
@@ -102,7 +101,7 @@ class Recovery:
         phase: Phase = "do" if entry.state == "begun" else "undo"
         steps = self._journal.steps(entry, phase)
         for step in (*steps, *self._journal.steps(entry, "back")):
-            place.tidy(step, entry.time)
+            place.tidy(step, entry.time, self._journal.now())
         folders = (path.parent for step in steps for path in (step.target, step.source))
         with disk.held_folders(folders) as held:  # a disk that goes away is noticed
             if self._stand(steps[0]) is Stand.BEFORE:
@@ -190,15 +189,12 @@ class Recovery:
 
     def _tidy(self) -> None:
         """Temporary files that could not be removed, as their disk was away or read-only."""
-        gone, lately = [], self._journal.now() - QUIET_SECONDS
+        gone = []
         for step, begun in self._journal.untidied():
-            with suppress(OSError):
-                there = look(step.target)
-                if there is not None and not there.size and there.mtime_ns / 1e9 > lately:
-                    continue  # where nothing tells who writes, somebody may be about to
+            with suppress(OSError, ChangedError):
                 # An empty folder may be the mount point of the disk that is away.
                 if any(step.target.parent.iterdir()):
-                    place.tidy(step, begun)
+                    place.tidy(step, begun, self._journal.now())
                     gone.append(step)
         if gone:
             self._journal.tidied(gone)
