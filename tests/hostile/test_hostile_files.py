@@ -119,7 +119,7 @@ def grow(path: Path, head: bytes) -> None:
 
 def sparse_files(folder: Path) -> dict[str, str | None]:
     """Files of a terabyte that take no space, and what is said of each (None: they can be read)."""
-    red = picture(folder / "tail.jpg", colour=RED).read_bytes()
+    red = picture(folder.parent / "red.jpg", colour=RED).read_bytes()  # not filed meanwhile
     kinds: dict[str, tuple[bytes, str | None]] = {
         "zeros.jpg": (b"", "is not a picture"),
         "zeros.png": (b"\x89PNG\r\n\x1a\n", "cut short"),
