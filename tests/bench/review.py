@@ -178,6 +178,7 @@ def _backlog(scratch: Path, web: Sequence[Path], count: int) -> Iterator[Figure]
         note = "too late: all were filed" if _is_filed(app) else "meanwhile they are filed"
         yield from spread(group, "thumbnail", took, note)
         wait(lambda: _is_filed(app), "the photos to be filed", 0.2)
+        client.close()  # the server has, meanwhile; the next request connects anew
         alone = [client.timed(f"/thumb/{id_}", 1)[0] for id_ in _page(client)]
         yield Figure(group, "all of a page", sum(took), "s", f"later: {sum(alone):.2f} s")
 
