@@ -214,6 +214,31 @@ def test_several_are_selected_and_one_is_looked_at(visit: Visit) -> None:
     expect(page.locator(".tile", has_text="grizzly").first.locator("a")).to_be_focused()
 
 
+def test_what_was_put_right_at_once_is_taken_back_at_once(visit: Visit) -> None:
+    page = visit.page
+    for number in range(4):
+        visit.drop(f"{number}.jpg")
+    expect(page.locator(".tile")).to_have_count(4, timeout=PATIENCE_MS)
+    right, said = page.locator(".tile", has_text="you said"), page.get_by_role("status")
+    page.locator(".tile a").first.focus()
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("3")
+    expect(said).to_have_text("3 photos now filed as teddy.")
+    page.keyboard.press("u")
+    expect(said).to_have_text("3 photos taken back.")
+    expect(right).to_have_count(0)
+    assert {row["state"] for row in visit.program.rows("history", "-n", "3")} == {"undone"}
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("3")
+    expect(said).to_have_text("2 photos now filed as teddy.")
+    page.keyboard.press("ArrowRight")  # on to another one, which alone is meant from now on
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("u")
+    expect(said).to_have_text("1 photo taken back.")
+    expect(right).to_have_count(1)
+
+
 def test_what_is_chosen_meanwhile_stays_chosen(visit: Visit) -> None:
     """Putting right takes a moment, on a slow disk a long one."""
     page = visit.page

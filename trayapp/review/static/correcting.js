@@ -6,24 +6,29 @@ import { bar, clear, pick, picked, settle, showBar } from "/static/selection.js"
 import { boxOf, columns, current, firstInView, grid, isFocused, parse, remove, setCurrent, tiles } from "/static/tiles.js";
 
 const labels = JSON.parse(grid.dataset.labels);
+let together = []; // the ids of a selection just put right: Undo takes all of it back
 
-function act(address, body, words) {
-  const selection = picked();
-  const chosen = selection.length ? selection : isFocused() ? [current] : [];
-  if (!chosen.length) {
+const isTogether = () => together.length > 0 && !picked().length;
+const chosen = () => picked().length ? picked() : isFocused() ? [current] : [];
+
+function act(address, body, words, meant = chosen()) {
+  if (!meant.length) {
     say("Choose a photo first: with the arrow keys, or by the box in its corner.");
     return;
   }
+  const isSelection = picked().length > 0 || isTogether();
   clear(); // what is chosen from now on is not part of this
-  const ids = chosen.map((tile) => Number(tile.dataset.id));
-  inTurn(() => doIt(address, { ids, ...body }, words, selection));
+  together = [];
+  const ids = meant.map((tile) => Number(tile.dataset.id));
+  inTurn(() => doIt(address, { ids, ...body }, words, isSelection ? meant : [], together));
 }
 
 /** Puts right or takes back; of the selection, what was refused is chosen again. */
-async function doIt(address, body, words, selection) {
+async function doIt(address, body, words, selection, made) {
   const left = new Set(selection);
   try {
     const { done, refused } = await post(address, body);
+    if (selection.length && address === "/correct") made.push(...done.map(({ new: now }) => now));
     for (const { old, new: now, html } of done) {
       left.delete(document.getElementById(`tile-${old}`));
       replace(old, now, html);
@@ -53,7 +58,15 @@ function replace(old, now, html) {
 }
 
 const correct = (label) => act("/correct", { label }, label === null ? "put to none of these" : `now filed as ${label}`);
-const undo = () => act("/undo", {}, "taken back");
+
+function undo() {
+  const last = isTogether() ? together.map((id) => document.getElementById(`tile-${id}`)) : [];
+  const there = last.filter((tile) => tile !== null);
+  act("/undo", {}, "taken back", there.length ? there : chosen());
+}
+
+const forget = () => { together = []; }; // the person has gone on to another photo
+grid.addEventListener("change", forget);
 
 bar.addEventListener("click", (event) => {
   const button = event.target.closest("button");
@@ -76,6 +89,7 @@ document.addEventListener("keydown", (event) => {
   if (isTyping(event)) return;
   const key = event.key;
   if (key in steps && current) {
+    forget();
     const all = tiles(), from = all.indexOf(current);
     const to = isFocused() ? all[from + steps[key]()] : firstInView();
     if (to) {
@@ -93,6 +107,7 @@ document.addEventListener("keydown", (event) => {
   } else if (key.toLowerCase() === "u") {
     undo();
   } else if (key === "Escape") {
+    forget();
     clear();
   } else if (key === "?") {
     help.showModal();
