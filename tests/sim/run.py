@@ -124,6 +124,7 @@ class Run:
             return
         self._apps += 1
         self.app = process = Process(f"app{self._apps}")
+        self.live = None  # who clicks before it is there does not reach the one that has ended
 
         def body() -> None:
             try:
