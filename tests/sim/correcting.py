@@ -54,17 +54,6 @@ def undo_on_page(run: Run, rng: Random) -> None:
     _meanwhile(run, rng)
 
 
-def newest(rows: list[Entry], contents: dict[int, bytes], said: dict[int, str | None]) -> Entries:
-    """The row that tells where a photo of each content is: not a correction that came to nothing
-    or was taken back. `rows` has the newest first."""
-    found: Entries = {}
-    for entry in rows:
-        over = ("failed", "undone") if entry.id in said else ("failed",)
-        if entry.state not in over:
-            found.setdefault(contents.get(entry.id, b""), entry)
-    return found
-
-
 def check_put_right(run: Run, entry: Entry) -> None:
     """What a person said of a photo is where it says what a photo is, unless they have put a
     sidecar of their own there since. Raises `LostError`.
@@ -78,9 +67,6 @@ def check_put_right(run: Run, entry: Entry) -> None:
         found = entry.label.encode() in inode.data or run.person.is_known(inode.data)
     if not found:
         raise LostError(f"put right to {entry.label}, and {entry.destination} does not say so")
-
-
-Entries = dict[bytes, Entry]
 
 
 def _click(run: Run, what: str, act: Callable[[Live], None]) -> None:

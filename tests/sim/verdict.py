@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.sim.correcting import check_put_right, newest
+from tests.sim.correcting import check_put_right
 from tests.sim.parts import LABELS
 from tests.sim.world import LostError, Process
 from trayapp.corrections import CURRENT
@@ -159,28 +159,40 @@ def _count(
 
 
 def _rows_agree(run: Run, journal: Journal) -> None:
-    """The newest row of each content that no person has moved or changed since."""
-    tree = _contents(run)
-    for content, entry in newest(journal.history(), run.begun, run.said).items():
-        if content in run.person.touched:
+    """Each content that no person has moved or changed lies where its rows say, and nowhere else;
+    the last of those that hold says what it is."""
+    rows, places = defaultdict[bytes, list[Entry]](list), defaultdict[bytes, set[Path]](set)
+    for entry in reversed(journal.history()):
+        if entry.state != "failed":
+            rows[run.begun.get(entry.id, b"")].append(entry)
+    for path, data in _contents(run).items():
+        places[data].add(Path(path))
+    for content, of_it in rows.items():
+        waits = any(entry.state in ("begun", "undoing") for entry in of_it)  # see `_settled`
+        if content in run.person.touched or waits:
             continue
-        here = tree.get(str(entry.path)) == content
-        there = tree.get(str(entry.destination)) == content
-        wanted = {
-            ("move", "done"): (False, True),
-            ("copy", "done"): (True, True),
-            ("move", "undone"): (True, False),
-            ("copy", "undone"): (True, False),
-        }.get((entry.action, entry.state))
-        if wanted is not None and (here, there) != wanted:
-            raise LostError(f"row and disk disagree ({here}, {there}): {entry}, {content!r}")
-        if entry.action == "tag" and not here:
-            raise LostError(f"a tagged photo is gone: {entry}")
-        said = run.said.get(entry.id, _label(content))
-        if entry.state == "done" and entry.label != said:
-            raise LostError(f"filed as {entry.label}, not {said}: {content!r}")
-        if entry.state == "done" and entry.id in run.said:
-            check_put_right(run, entry)
+        if (said := _said_places(of_it)) != places[content]:
+            found = sorted(map(str, places[content]))
+            raise LostError(f"row and disk disagree: {content!r} is at {found}, not {said}")
+        held = [entry for entry in of_it if entry.state == "done"]
+        for newest in held[-1:]:
+            label = run.said.get(newest.id, _label(content))
+            if newest.label != label:
+                raise LostError(f"filed as {newest.label}, not {label}: {content!r}")
+            if newest.id in run.said:
+                check_put_right(run, newest)
+
+
+def _said_places(rows: list[Entry]) -> set[Path]:
+    """Where a photo and its copies are, as its rows, the oldest first, say: one that was taken back
+    says nothing, as it is taken back before those that it was done upon."""
+    places = {rows[0].path}
+    for entry in rows:
+        if entry.state == "done" and entry.action == "move":
+            places.discard(entry.path)
+        if entry.state == "done" and entry.action != "tag":
+            places.add(entry.destination)
+    return places
 
 
 def _left_agree(run: Run, database: Database) -> None:
