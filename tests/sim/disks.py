@@ -173,6 +173,16 @@ class Disks:
         except OSError:
             return None
 
+    def numbered(self, file_id: str, mtime_ns: int) -> Inode | None:
+        """What has this number, and this time, under whatever name; also on a disk that is away,
+        which may have another number itself by now."""
+        number = int(file_id.rpartition(":")[2])
+        for disk in self.disks:
+            for inode in self._inodes(disk):
+                if (inode.number, inode.mtime) == (number, mtime_ns) and inode.entries is None:
+                    return inode
+        return None
+
     def folder_of(self, path: str) -> tuple[Inode, str]:
         above, _, name = path.rpartition("/")
         folder = self.find(above or ROOT)

@@ -166,6 +166,13 @@ class Run:
         disks.system.sync_all()
         disks.find(path).synced = None
 
+    def content_of(self, photo: Photo) -> bytes:
+        """Also of one that the person renames this moment, or whose disk has just been pulled
+        out."""
+        disks = self.world.disks
+        inode = disks.seen(str(photo.path)) or disks.numbered(photo.file_id, photo.mtime_ns)
+        return inode.data if inode else b""
+
     def show(self, notice: Notice) -> None:
         self.world.tell("notice", f"{notice.title}: {notice.body}")
         self.notices.append(notice)
@@ -219,8 +226,7 @@ class Simulator:
         """Remember which content each row was begun with, and which photos were left."""
 
         def followed(journal: Journal, plan: Filed, steps: tuple[Step, ...], batch: Any) -> Any:
-            inode = self._run.world.disks.seen(str(plan.photo.path))
-            content = inode.data if inode else b""
+            content = self._run.content_of(plan.photo)
             entry = begin(journal, plan, steps, batch)
             self._run.begun[entry.id] = content
             if plan.corrects is not None:
