@@ -485,6 +485,26 @@ def test_of_two_pages_one_puts_it_right(bench: Bench, action: Any) -> None:
 
 
 @pytest.mark.parametrize("action", ["move", "copy", "tag"])
+def test_one_that_is_taken_back_this_moment_is_not_put_right(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, action: Any
+) -> None:
+    """With `beartray undo`, after the page has looked: no row is begun of a photo that is gone."""
+    bench.sort = Sort(action)
+    filed, begin = bench.file(bench.photo()), bench.books.journal.begin
+    with open_books(tmp_path, "other") as other:
+
+        def undo_is_quicker(*arguments: Any) -> Entry:
+            other.filing.undo(filed)
+            return begin(*arguments)
+
+        monkeypatch.setattr(bench.books.journal, "begin", undo_is_quicker)
+        with pytest.raises(BeartrayError, match="taken back just now; reload the page"):
+            bench.correct(filed.id, "teddy")
+    assert names(bench.folder) == {"a.jpg"}
+    assert [entry.state for entry in bench.books.journal.history()] == ["undone"]
+
+
+@pytest.mark.parametrize("action", ["move", "copy", "tag"])
 def test_taken_back_it_is_as_known_as_before(bench: Bench, action: Any) -> None:
     """The tray counts it among those not recognised again, and the page shows it until it goes."""
     bench.sort, photo = Sort(action), bench.photo()

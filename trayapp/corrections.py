@@ -108,10 +108,13 @@ def write_correction(
 ) -> None:
     """Remember that the entry puts another one right; part of the journal's own transaction.
 
-    Raises `CorrectionError` where somebody on another page was quicker.
+    Raises `CorrectionError` where somebody was quicker, on another page or with an undo.
     """
-    if put_right_by(db, corrects.entry) is not None:
-        raise CorrectionError("this photo was put right just now; reload the page to see how")
+    query = f"SELECT 1 FROM entries WHERE id = ? AND state IN ('done', 'left') AND {CURRENT}"
+    if db.execute(query, (corrects.entry,)).fetchone() is None:
+        raise CorrectionError(
+            "this photo was put right or taken back just now; reload the page to see how"
+        )
     known = (corrects.entry, corrects.was, label, corrects.model, corrects.sha256, now)
     db.execute("INSERT INTO corrections VALUES (?, ?, ?, ?, ?, ?, ?)", (entry, *known))
 
