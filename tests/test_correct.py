@@ -312,6 +312,20 @@ def test_the_journal_and_the_disk_agree_whatever_was_put_right(
         assert told() <= {"ok", "filed again"}
 
 
+def test_a_copy_that_came_back_is_not_taken_for_one_left_behind(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Put right, sorted once more and all but the first taken back: to that the copy belongs."""
+    bench.sort, photo = Sort("copy"), bench.photo()
+    right = bench.correct(bench.file(photo).id, "teddy")
+    again = bench.file(photo)
+    for entry in (again, right):
+        bench.undo(entry)
+    assert names(bench.folder) == {"a.jpg", "grizzly/a.jpg"}
+    found = audit(tmp_path / "books" / "journal.sqlite", lambda _: False)
+    assert {finding.kind for finding in found} <= {"ok", "filed again"}
+
+
 def test_what_is_being_put_right_is_not_taken_for_left_half_done(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,10 +70,12 @@ class JournalBook:
         found = self._journal.began_at(place, entry.id)
         return [(later, self._photo(later)) for later in found]
 
-    def is_another(self, there: Photo) -> bool:
+    def is_filed(self, there: Photo) -> bool:
         filed = self._notes.filed_at(there.path)
-        filed_since = filed is not None and filed.looks_like(there)
-        return filed_since or self._notes.is_known_elsewhere(there)
+        return filed is not None and filed.looks_like(there)
+
+    def is_another(self, there: Photo) -> bool:
+        return self.is_filed(there) or self._notes.is_known_elsewhere(there)
 
     def taken_back(self, place: Path, photo: Photo) -> Entry | None:
         for entry in self._journal.taken_back_from(place):

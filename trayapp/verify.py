@@ -85,6 +85,9 @@ class Book(Protocol):
     def filed_later(self, entry: Entry, place: Path) -> Sequence[tuple[Entry, Photo | None]]:
         """The rows after `entry` that began with a photo at `place`, each with that photo."""
 
+    def is_filed(self, there: Photo) -> bool:
+        """Whether a photo like the one that lies there counts as filed there."""
+
     def is_another(self, there: Photo) -> bool:
         """Whether the file that lies there is known to be another photo than was filed there."""
 
@@ -190,7 +193,9 @@ def _twice(row: Row, disk: Disk, book: Book) -> list[Finding]:
     here, there = disk.look(place), disk.look(other)
     if here is None or there is None or not there.looks_like(here):
         return []
-    if book.filed_later(entry, entry.path) or not disk.same(place, other):
+    if book.filed_later(entry, entry.path) or book.is_filed(there):
+        return []  # another row says why
+    if not disk.same(place, other):
         return []
     return [Finding("twice", place, entry, other)]
 
