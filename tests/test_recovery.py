@@ -492,6 +492,35 @@ def test_a_card_that_is_pulled_out_while_a_sidecar_goes_back_to_it_is_waited_for
     assert read_tree(stick) == {"a.jpg.xmp": "stars"}
 
 
+def test_a_photo_that_came_back_to_a_card_is_not_gone_because_the_card_is(
+    books: Books, tmp_path: Path, stick: Path, other_disk: Path
+) -> None:
+    """Of which the empty mount point stays, as of one in /etc/fstab."""
+    make_tree(stick, PHOTO)
+    sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
+    entry = books.filing.file(plan(stick / "a.jpg", sort), None)
+    steps = [prepare(step) for step in undo_steps(entry, books.journal.steps(entry, "do"))]
+    books.journal.begin_undo(entry, steps, Photo.at(entry.destination))
+    shutil.move(entry.destination, stick)
+    books.journal.arrived(entry, "undo", 0, Photo.at(entry.path))  # killed here
+    stick.unlink()
+    stick.mkdir()
+    assert books.filing.recover() == []
+    stick.rmdir()
+    plug_in(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["undone"]
+    assert read_tree(stick) == PHOTO
+
+
+def test_a_photo_that_was_deleted_with_its_folder_is_waited_for_no_longer(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
+    begun(books, inbox / "a.jpg", sort)
+    shutil.rmtree(inbox)
+    assert [row.state for row in books.filing.recover()] == ["failed"]
+
+
 def test_a_photo_on_a_stick_is_not_back_because_another_one_came_to_its_old_place(
     books: Books, inbox: Path, stick: Path, other_disk: Path
 ) -> None:

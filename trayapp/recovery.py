@@ -105,7 +105,7 @@ class Recovery:
         folders = (path.parent for step in steps for path in (step.target, step.source))
         with disk.held_folders(folders) as held:  # a disk that goes away is noticed
             if self._stand(steps[0]) is Stand.BEFORE:
-                if not _is_settled_before(steps[0]):
+                if not self._can_be_seen(steps[0]):
                     raise PlaceError(f"neither {steps[0].source} nor {steps[0].target} can be seen")
                 self._give_up(entry, phase, steps)
                 return
@@ -160,6 +160,16 @@ class Recovery:
                 raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), str(path))
         return stand
 
+    def _can_be_seen(self, step: Step) -> bool:
+        """Whether a step that seems not to have begun can be closed: its places can be looked at,
+        or are gone for good."""
+        if look(step.source) is not None:
+            return True
+        if step.kind != "move":
+            return step.target.parent.is_dir()
+        places = (step.source.parent, step.photo), (step.target.parent, step.arrived)
+        return not any(self._is_away(*one) or self._is_bare(*one) for one in places)
+
     def _accept(self, step: Step, error: OSError | BeartrayError) -> None:
         """What cannot be done for a sidecar now is not done later; unless its disk went away."""
         if any(
@@ -186,6 +196,13 @@ class Recovery:
                 return False
             return not self._journal.made_folder(os.fsencode(missing))
         return True
+
+    def _is_bare(self, folder: Path, photo: Photo | None) -> bool:
+        """Whether `folder` may be the empty mount point of the disk that `photo` was on."""
+        if photo is None or not folder.is_dir() or self._journal.made_folder(os.fsencode(folder)):
+            return False
+        is_other = str(folder.stat().st_dev) != photo.device
+        return is_other and not os.path.ismount(folder) and not any(folder.iterdir())
 
     def _tidy(self) -> None:
         """Temporary files that could not be removed, as their disk was away or read-only."""
@@ -252,12 +269,3 @@ def _was_changed_there(step: Step) -> bool:
     """Whether the file arrived, and somebody edited it before its row was closed."""
     moved = step.kind == "move" and look(step.source) is None
     return moved and look(step.target) is not None
-
-
-def _is_settled_before(step: Step) -> bool:
-    """Whether a step that seems not to have begun can be closed: its places can be looked at."""
-    if step.kind != "move":
-        return step.target.parent.is_dir() or look(step.source) is not None
-    return look(step.source) is not None or (
-        step.source.parent.is_dir() and step.target.parent.is_dir()
-    )
