@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
 import sys
 from collections import Counter
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from trayapp import disk
 from trayapp.commands import terminal
 from trayapp.commands.bars import new_bar
 from trayapp.database import JournalError
@@ -75,13 +75,28 @@ class Sorting:
             return "left", None
         if photo.path in self.none and self.books.notes.noted(photo) == "unsure":
             return "none", None
-        if (known := _copied_before(plan) or _tagged_before(plan)) is not None:
+        if (known := self._copied_before(plan) or _tagged_before(plan)) is not None:
             return "known", known
         if self.dry_run:
             return "planned", self._promise(plan)
         entry = self.books.filing.file(plan, self.batch)
         self.batch = entry.batch
         return "done", entry.destination
+
+    def _copied_before(self, plan: Plan) -> Path | None:
+        """The copy that an earlier run made, so that sorting once more does not make a second
+        one."""
+        if plan.action != "copy" or plan.folder is None:
+            return None
+        earlier = self.books.journal.began_at(plan.photo.path)
+        made = {entry.destination for entry in earlier if entry.state == "done"}
+        for name in names(plan.photo.path.name):
+            there = look(plan.folder / name)
+            if there is None:
+                return None
+            if _is_copy(there, plan.photo, there.path in made):
+                return there.path
+        return None
 
     def _promise(self, plan: Plan) -> Path:
         """Where the photo would come to lie, after all those that were before it."""
@@ -157,19 +172,6 @@ class _Progress:
             bar.advance(task)
 
 
-def _copied_before(plan: Plan) -> Path | None:
-    """The copy that an earlier run made, so that sorting once more does not make a second one."""
-    if plan.action != "copy" or plan.folder is None:
-        return None
-    for name in names(plan.photo.path.name):
-        there = look(plan.folder / name)
-        if there is None:
-            return None
-        if _is_copy(there, plan.photo):
-            return there.path
-    return None
-
-
 def _tagged_before(plan: Plan) -> Path | None:
     """The sidecar that has these tags already, so that sorting once more does not add a row."""
     if plan.action != "tag":
@@ -178,11 +180,12 @@ def _tagged_before(plan: Plan) -> Path | None:
     return steps[0].target if all(step.before == step.after for step in steps) else None
 
 
-def _is_copy(there: Photo, photo: Photo) -> bool:
-    """A stick keeps times coarsely: then what looks alike has to have the same bytes."""
+def _is_copy(there: Photo, photo: Photo, is_written_down: bool) -> bool:
+    """A stick keeps times coarsely, and a share may keep none; then what looks alike, or is said
+    to be one by the journal, has to have the same bytes."""
     if there.looks_like(photo):
         return True
     apart = abs(there.mtime_ns - photo.mtime_ns)
     is_rounded = any(there.mtime_ns % grain == 0 and apart < grain for grain in _GRAINS_NS)
-    is_alike = there.size == photo.size and is_rounded
-    return is_alike and filecmp.cmp(there.path, photo.path, shallow=False)
+    is_alike = there.size == photo.size and (is_rounded or is_written_down)
+    return is_alike and disk.same_bytes(there.path, photo.path)
