@@ -673,6 +673,22 @@ def test_a_disk_that_fails_once_all_is_done_leaves_the_row_to_recovery(
     assert read_tree(inbox) == PHOTO
 
 
+def test_the_next_photo_of_a_stem_does_not_take_a_sidecar_that_is_on_its_way(
+    books: Books, inbox: Path, other_disks: None
+) -> None:
+    """Copied with its own photo to another disk, and killed before it went from the first."""
+    make_tree(inbox, {"a.aae": "edits"})
+    entry, (photo, sidecar) = begun(books, inbox / "a.jpg")
+    shutil.copy2(photo.source, photo.target)
+    photo.source.unlink()
+    shutil.copy2(sidecar.source, sidecar.target)
+    for position, step in enumerate((photo, sidecar)):
+        books.journal.arrived(entry, "do", position, Photo.at(step.target))  # killed here
+    make_tree(inbox, {"a.jpeg": "the next"})
+    books.filing.file(plan(inbox / "a.jpeg"), None)
+    assert read_tree(inbox) == {"grizzly": {**PHOTO, "a.aae": "edits", "a.jpeg": "the next"}}
+
+
 def test_a_photo_that_another_process_is_at_work_on_is_left_to_it(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from trayapp.carry import Carrier, PlaceError, words
 from trayapp.journal import Journal, Phase
 from trayapp.photo import BeartrayError, Entry, Photo
 from trayapp.place import Stand
-from trayapp.steps import ChangedError, Step, inverse, look
+from trayapp.steps import ChangedError, Step, inverse, look, sidecars
 
 logger = logging.getLogger(__name__)
 
@@ -72,14 +72,21 @@ class Recovery:
         return settled
 
     def settle_at(self, path: Path) -> None:
-        """Settle what was left half-done with the photo at `path`, before it is touched again.
+        """Settle what was left half-done with the photo at `path`, before it is touched again, or
+        with what is taken for its sidecar: that of another photo of this stem.
 
         Raises `PlaceError` while another process is at work on it, and what stands in the way.
         """
         for entry, owner in self._journal.unfinished():
             is_it = path in (entry.path, entry.destination)
-            if is_it and not self._settle_unless_at_work(entry, owner):
+            if not is_it and not self._concerns(entry, sidecars(path)):
+                continue
+            if not self._settle_unless_at_work(entry, owner) and is_it:
                 raise PlaceError(f"{path.name} stays in place: it is being filed just now")
+
+    def _concerns(self, entry: Entry, files: Iterable[Path]) -> bool:
+        steps = self._journal.steps(entry, "do" if entry.state == "begun" else "undo")
+        return not {path for step in steps for path in (step.source, step.target)}.isdisjoint(files)
 
     def _settle_unless_at_work(self, entry: Entry, owner: str) -> bool:
         """False where somebody works on the row: another process, or another thread of this."""
