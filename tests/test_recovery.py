@@ -459,6 +459,17 @@ def plug_in(name: Path, folder: Path) -> Path:
     return name
 
 
+def unmount(name: Path) -> None:
+    """The folder that it is mounted on stays, and is empty."""
+    name.unlink()
+    name.mkdir()
+
+
+def mount(name: Path, folder: Path) -> None:
+    name.rmdir()
+    plug_in(name, folder)
+
+
 def test_an_undo_waits_for_the_stick_that_a_sidecar_is_still_on(
     books: Books, inbox: Path, stick: Path, other_disk: Path
 ) -> None:
@@ -548,6 +559,69 @@ def test_a_photo_that_may_still_be_on_its_card_is_removed_from_it_later(
     plug_in(stick, other_disk)
     assert [row.state for row in books.filing.recover()] == ["done"]
     assert (read_tree(stick), read_tree(steps[0].target.parent)) == ({}, PHOTO)
+
+
+@pytest.mark.parametrize("looked_at_first", ["by recovery", "by the app"])
+def test_a_photo_that_comes_back_with_its_card_is_not_filed_twice(
+    books: Books, tmp_path: Path, stick: Path, other_disk: Path, looked_at_first: str
+) -> None:
+    """Killed before it went from the card, which is pulled out before the next start; the folder
+    that it is mounted on stays."""
+    make_tree(stick, {**PHOTO, "a.jpg.xmp": "stars"})
+    sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
+    entry, steps = begun(books, stick / "a.jpg", sort)
+    for position, step in enumerate(steps):
+        shutil.copy2(step.source, step.target)
+        books.journal.arrived(entry, "do", position, Photo.at(step.target))  # killed here
+    unmount(stick)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    filed = read_tree(tmp_path / "sorted")
+    mount(stick, other_disk)
+    if looked_at_first == "by recovery":
+        books.filing.recover()
+    else:
+        with pytest.raises(GoneError):
+            books.filing.file(plan(stick / "a.jpg", sort), None)
+    assert (read_tree(stick), read_tree(tmp_path / "sorted")) == ({}, filed)
+    books.filing.undo(books.journal.entry(entry.id))
+    assert read_tree(stick) == {**PHOTO, "a.jpg.xmp": "stars"}
+
+
+def test_a_photo_that_stays_filed_and_comes_back_with_its_card_is_not_filed_twice(
+    books: Books, tmp_path: Path, stick: Path, other_disk: Path
+) -> None:
+    """An undo that was killed before its end, and the card was pulled out."""
+    make_tree(stick, PHOTO)
+    sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
+    entry = books.filing.file(plan(stick / "a.jpg", sort), None)
+    (step,) = map(prepare, undo_steps(entry, books.journal.steps(entry, "do")))
+    books.journal.begin_undo(entry, [step], Photo.at(entry.destination))
+    shutil.copy2(step.source, step.target)
+    books.journal.arrived(entry, "undo", 0, Photo.at(step.target))  # killed here
+    unmount(stick)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    mount(stick, other_disk)
+    with pytest.raises(GoneError):
+        books.filing.file(plan(stick / "a.jpg", sort), None)
+    assert (read_tree(stick), read_tree(tmp_path / "sorted")) == ({}, {"grizzly": PHOTO})
+
+
+def test_a_photo_that_comes_back_where_it_was_filed_from_and_is_nowhere_else_stays(
+    books: Books, tmp_path: Path, stick: Path, other_disk: Path
+) -> None:
+    make_tree(stick, PHOTO)
+    sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
+    entry, (step,) = begun(books, stick / "a.jpg", sort)
+    shutil.copy2(step.source, step.target)
+    books.journal.arrived(entry, "do", 0, Photo.at(step.target))  # killed here
+    unmount(stick)
+    books.filing.recover()
+    step.target.unlink()
+    mount(stick, other_disk)
+    books.filing.recover()
+    assert read_tree(stick) == PHOTO
+    books.filing.file(plan(stick / "a.jpg", sort), None)
+    assert (read_tree(stick), read_tree(tmp_path / "sorted")) == ({}, {"grizzly": PHOTO})
 
 
 def test_a_card_that_is_pulled_out_before_a_photo_is_gone_from_it_for_good(

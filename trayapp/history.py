@@ -112,12 +112,12 @@ class History:
             before = puts_right(db, entry.id)
             return None if before is None else rows.entry(db, before)
 
-    def untidied(self) -> list[tuple[Step, float]]:
-        """Steps of closed rows, and when these were begun, of which nobody has made sure that
-        their temporary files are gone."""
+    def untidied(self) -> list[tuple[Entry, Step]]:
+        """Steps of closed rows of which nobody has made sure that what they may have left, their
+        temporary files for one, is gone."""
         with self._database.reading() as db:
             found = db.execute(rows.UNTIDIED).fetchall()
-        return [(rows.step(row), row[-1]) for row in found]
+            return [(rows.entry(db, row[-1]), rows.step(row)) for row in found]
 
     def made_folder(self, folder: bytes) -> bool:
         """Whether Beartray made this folder."""

@@ -93,6 +93,11 @@ class Journal(History):
         with self._database.writing() as db:
             rows.withdraw(db, entry.id, position)
 
+    def take_again(self, entry: Entry) -> None:
+        """An entry that is done is to be settled once more. Raises `TakenError`."""
+        with self._database.writing() as db:
+            rows.take(db, entry, "begun", self.owner)
+
     def arrived(self, entry: Entry, phase: Phase, position: int, photo: Photo) -> None:
         """A copy is complete under its temporary name and is about to get its real one."""
         with self._database.writing() as db:

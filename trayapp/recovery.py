@@ -15,6 +15,7 @@ from trayapp.carry import Carrier, PlaceError, words
 from trayapp.journal import Journal, Phase
 from trayapp.photo import BeartrayError, Entry, Photo
 from trayapp.place import Stand
+from trayapp.rows import TakenError
 from trayapp.steps import ChangedError, Step, inverse, look, sidecars
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,9 @@ class Recovery:
 
         Raises `PlaceError` while another process is at work on it, and what stands in the way.
         """
+        for entry, step in self._journal.untidied():
+            if step.kind == "remove" and step.target in (path, *sidecars(path)):
+                self._settle_again(entry, step)
         for entry, owner in self._journal.unfinished():
             is_it = path in (entry.path, entry.destination)
             if not is_it and not self._concerns(entry, sidecars(path)):
@@ -124,6 +128,7 @@ class Recovery:
             for folder in held:
                 folder.sync()
         if phase == "do":
+            self._remember(entry, steps)
             self._journal.finish(entry, look(entry.destination))
         else:
             removed = self._carrier.remove_made_folders(entry.destination.parent)
@@ -148,6 +153,7 @@ class Recovery:
                 except _ITS_OWN as error:
                     self._accept(step, error)
         if phase == "undo":
+            self._remember(entry, steps)
             self._journal.fail_undo(entry, "undo was interrupted before it began")
             return
         removed = self._carrier.remove_made_folders(entry.destination.parent)
@@ -211,14 +217,37 @@ class Recovery:
         is_other = str(folder.stat().st_dev) != photo.device
         return is_other and not os.path.ismount(folder) and not any(folder.iterdir())
 
+    def _remember(self, entry: Entry, steps: Sequence[Step]) -> None:
+        """What may be on a disk that is not connected, although the row that is closed now says
+        that it is not."""
+        if lost := [removal for step in steps for removal in place.may_come_back(step)]:
+            self._journal.take_back(entry, lost)
+
+    def _settle_again(self, entry: Entry, removal: Step) -> None:
+        """A photo that is filed is back where it came from, too, as its disk is; or its sidecar."""
+        if look(removal.target) is None or entry.state != "done":
+            return
+        if not self.claim(entry):
+            raise TakenError(f"{removal.target.name} stays in place: it is being filed just now")
+        try:
+            if self._stand(self._journal.steps(entry, "do")[0]) is not Stand.BEFORE:
+                self._journal.take_again(entry)
+                self._settle(self._journal.entry(entry.id))
+        finally:
+            self.leave(entry)
+
     def _tidy(self) -> None:
-        """Temporary files that could not be removed, as their disk was away or read-only."""
+        """Temporary files that could not be removed, as their disk was away or read-only, and
+        what has come back with its disk."""
         gone = []
-        for step, begun in self._journal.untidied():
-            with suppress(OSError, ChangedError):
+        for entry, step in self._journal.untidied():
+            with suppress(OSError, ChangedError, PlaceError, TakenError):
                 # An empty folder may be the mount point of the disk that is away.
                 if any(step.target.parent.iterdir()):
-                    place.tidy(step, begun, self._journal.now())
+                    if step.kind == "remove":
+                        self._settle_again(entry, step)
+                    else:
+                        place.tidy(step, entry.time, self._journal.now())
                     gone.append(step)
         if gone:
             self._journal.tidied(gone)

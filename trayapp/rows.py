@@ -35,7 +35,7 @@ WHERE path = ? AND state = 'done' AND action != 'move'
 _IS_DESTINATION = """EXISTS (SELECT 1 FROM entries AS other
 WHERE other.state IN ('begun', 'undoing') AND other.destination = entries.path)"""
 UNTIDIED = f"""
-{_COLUMNS}, time FROM steps JOIN entries ON id = entry
+{_COLUMNS}, id FROM steps JOIN entries ON id = entry
 WHERE temporary IS NOT NULL AND state NOT IN ('begun', 'undoing') LIMIT 1000
 """
 
