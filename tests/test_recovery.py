@@ -624,6 +624,23 @@ def test_a_photo_that_comes_back_where_it_was_filed_from_and_is_nowhere_else_sta
     assert (read_tree(stick), read_tree(tmp_path / "sorted")) == ({}, {"grizzly": PHOTO})
 
 
+def test_another_photo_that_was_put_where_one_was_filed_from_is_no_affair_of_that_one(
+    books: Books, tmp_path: Path, stick: Path, other_disk: Path
+) -> None:
+    make_tree(stick, PHOTO)
+    entry, (step,) = begun(books, stick / "a.jpg", Sort(destination=str(tmp_path)))
+    shutil.copy2(step.source, step.target)
+    books.journal.arrived(entry, "do", 0, Photo.at(step.target))  # killed here
+    unmount(stick)
+    books.filing.recover()
+    make_tree(other_disk, {"a.jpg": "the next one"})
+    mount(stick, other_disk)
+    books.notes.note([Photo.at(stick / "a.jpg")], "existing")
+    books.filing.recover()
+    assert books.notes.noted(Photo.at(stick / "a.jpg")) == "existing"
+    assert read_tree(stick) == {"a.jpg": "the next one"}
+
+
 def test_a_card_that_is_pulled_out_before_a_photo_is_gone_from_it_for_good(
     books: Books, tmp_path: Path, stick: Path, other_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

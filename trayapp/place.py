@@ -107,7 +107,8 @@ def may_come_back(step: Step) -> Iterator[Step]:
         with suppress(FileNotFoundError, NotADirectoryError):
             elsewhere = photo and photo.device != str(missing.parent.stat().st_dev)
             if elsewhere and look(missing) is None and look(there):
-                yield replace(prepare(replace(step, target=missing)), kind="remove", source=there)
+                back = prepare(Step(step.kind, there, missing, photo))
+                yield replace(back, kind="remove")
 
 
 def check(photo: Photo) -> None:

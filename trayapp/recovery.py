@@ -225,7 +225,7 @@ class Recovery:
 
     def _settle_again(self, entry: Entry, removal: Step) -> None:
         """A photo that is filed is back where it came from, too, as its disk is; or its sidecar."""
-        if look(removal.target) is None or entry.state != "done":
+        if place.stand(removal) is Stand.AFTER or entry.state != "done":
             return
         if not self.claim(entry):
             raise TakenError(f"{removal.target.name} stays in place: it is being filed just now")
