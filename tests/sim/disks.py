@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -192,21 +193,26 @@ class Disks:
             raise _error(errno.ENAMETOOLONG, path)
         return folder, name
 
-    def tree(self) -> dict[str, Inode]:
-        """Every file below the top, by path; disks that are away are left out."""
+    def tree(self, *, away: bool = False) -> dict[str, Inode]:
+        """Every file below the top, by path; disks that are away are left out, if not wanted."""
         found: dict[str, Inode] = {}
         todo = [(ROOT, self.system.top)]
         while todo:
             path, node = todo.pop()
             for name, inode in (node.entries or {}).items():
                 below = inode
-                if inode.above is not None and not inode.above.away:
+                if inode.above is not None and (away or not inode.above.away):
                     below = inode.above.top
                 if below.entries is None:
                     found[f"{path}/{name}"] = below
                 else:
                     todo.append((f"{path}/{name}", below))
         return found
+
+    def contents(self) -> Counter[bytes]:
+        """How often each is there under a name that is not hidden, also on disks that are away."""
+        tree = self.tree(away=True)
+        return Counter(inode.data for path, inode in tree.items() if "/." not in path)
 
     def make_folder(self, path: str) -> None:
         folder, name = self.folder_of(path)

@@ -61,7 +61,7 @@ def _power(run: Run, rng: Random) -> None:
         world.crash(process)
     run.person.stop_writing()
     for disk in world.disks.disks:
-        world.disks.cut_power(rng, disk)
+        _cut_power(run, rng, disk)
         disk.device += 100
     run.stage.cut_power(rng)
     world.disks.listeners.clear()
@@ -103,10 +103,18 @@ def _yank(run: Run, rng: Random) -> None:
     moves = run.person.moves
     run.pulled_out = {one: moves[one] for one in on_their_way(run)} | run.pulled_out
     run.person.stop_writing(disk)
-    run.world.disks.cut_power(rng, disk)
+    _cut_power(run, rng, disk)
     disk.away, disk.vanishes = True, rng.random() < 0.5
     disk.device += rng.choice((0, 100))
     run.world.at(run.world.now + rng.uniform(0.5, 6), lambda: _plug(run, disk))
+
+
+def _cut_power(run: Run, rng: Random, disk: Disk) -> None:
+    disks = run.world.disks
+    before = disks.contents()
+    disks.cut_power(rng, disk)
+    after = disks.contents()
+    run.person.brought_back |= {content for content in after if after[content] > before[content]}
 
 
 def on_their_way(run: Run) -> list[bytes]:

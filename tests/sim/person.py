@@ -25,6 +25,8 @@ class Person:
         self.on_their_way: Callable[[], Collection[bytes]] = tuple
         self.moves: Counter[bytes] = Counter()  # how often each was moved or renamed
         self.touched: set[bytes] = set()  # contents moved, renamed, removed or changed by hand
+        self.brought_back: set[bytes] = set()  # contents that a disk has under a name more again
+        self.parted: set[bytes] = set()  # of these, those of which one was moved or renamed
         self.first: dict[bytes, str] = {}
         self.writing: dict[str, tuple[Inode, bytes]] = {}
         self._number = 0
@@ -243,10 +245,12 @@ class Person:
         disks = self.world.disks
         if disks.seen(target) is not None:
             return
+        parts = content in self.brought_back and disks.contents()[content] > 1
         try:
             disks.rename(path, target, over=False)
         except OSError:
             return
+        self.parted |= {content} if parts else set()
         self.moves[content] += 1
         self.touched.add(content)
         self._synced(target)

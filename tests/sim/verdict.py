@@ -84,6 +84,12 @@ def _contents(run: Run) -> dict[str, bytes]:
 
 
 def _nothing_lost(run: Run, journal: Journal) -> None:
+    """Each content is there as often as the person wants it.
+
+    One is allowed more of what a power cut, or a disk that was pulled out, brought back under its
+    old name, where the person gave one of the two another name, or place, before Beartray could
+    look: to that it is another file.
+    """
     person, found = run.person, defaultdict[bytes, list[str]](list)
     rows = journal.history()
     tagged = {str(entry.destination) for entry in rows if entry.action == "tag"}
@@ -107,6 +113,7 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
     copied = sum(entry.action == "copy" for entry in rows)  # each may have taken a sidecar along
     for content, number in person.made.items():
         more = copied if content.startswith(b"<") else copies[content]
+        more += content in person.parted
         _count(run, content, number, found[content], more, merged)
 
 
