@@ -140,9 +140,10 @@ def _disk(rng: Random, name: str, device: int) -> Disk:
     kind = rng.choice(("ext4", "ext4", "ext4", "fat", "share", "old"))
     if kind == "ext4":
         return Disk(name, device, numbers_again=rng.random() < 0.5)
-    if kind == "fat":
+    if kind == "fat":  # Linux makes up a number for each file, one higher than the last
         return Disk(
             *(name, device),
+            numbers_again=False,
             exclusive_rename=rng.random() < 0.5,
             hard_links=False,
             attributes=False,
