@@ -423,6 +423,27 @@ def test_a_late_sidecar_does_not_follow_a_photo_that_is_taken_back_this_moment(
     assert read_tree(inbox) == {"a.jpg": "photo", "a.jpg.xmp": XMP, "notes.txt": "mine"}
 
 
+def test_a_photo_that_a_late_sidecar_follows_this_moment_is_not_taken_back_without_it(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`beartray undo` had listed what lies beside the photo when the app brought the sidecar."""
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    begin = books.journal.begin_undo
+    with open_books(tmp_path, "app") as app:
+
+        def app_is_quicker(*arguments: Any) -> None:
+            make_tree(inbox, {"a.jpg.xmp": XMP})
+            app.filing.follow(inbox / "a.jpg.xmp")
+            begin(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(books.journal, "begin_undo", app_is_quicker)
+            with pytest.raises(UndoError, match="a sidecar has just come; try again"):
+                books.filing.undo(entry)
+    books.filing.undo(entry)
+    assert read_tree(inbox) == {"a.jpg": "photo", "a.jpg.xmp": XMP, "notes.txt": "mine"}
+
+
 def test_a_sidecar_made_since_comes_back_with_the_photo(books: Books, inbox: Path) -> None:
     entry = books.filing.file(plan(inbox / "a.jpg"), None)
     (inbox / "grizzly" / "a.jpg.xmp").write_text("by darktable")

@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -195,8 +195,7 @@ def test_sidecars_come_back_when_somebody_took_the_photo_away(
 def test_a_finished_undo_takes_its_folder_along_after_a_crash(books: Books, inbox: Path) -> None:
     entry = books.filing.file(plan(inbox / "a.jpg"), None)
     back = Step("move", entry.destination, entry.path, Photo.at(entry.destination))
-    assert back.photo is not None
-    books.journal.begin_undo(entry, [prepare(back)], back.photo)
+    begin_undo(books, entry, [prepare(back)])
     entry.destination.rename(entry.path)
     (settled,) = books.filing.recover()
     assert settled.state == "undone"
@@ -476,7 +475,7 @@ def test_an_undo_waits_for_the_stick_that_a_sidecar_is_still_on(
     make_tree(inbox, {"a.jpg.xmp": "stars"})
     entry = books.filing.file(plan(inbox / "a.jpg", Sort(destination=str(stick))), None)
     steps = [prepare(step) for step in undo_steps(entry, books.journal.steps(entry, "do"))]
-    books.journal.begin_undo(entry, steps, Photo.at(entry.destination))
+    begin_undo(books, entry, steps)
     shutil.move(entry.destination, inbox)  # killed here
     stick.unlink()
     assert books.filing.recover() == []
@@ -537,7 +536,7 @@ def test_a_photo_on_a_stick_is_not_back_because_another_one_came_to_its_old_plac
 ) -> None:
     entry = books.filing.file(plan(inbox / "a.jpg", Sort(destination=str(stick))), None)
     steps = [prepare(step) for step in undo_steps(entry, books.journal.steps(entry, "do"))]
-    books.journal.begin_undo(entry, steps, Photo.at(entry.destination))  # killed here
+    begin_undo(books, entry, steps)  # killed here
     stick.unlink()
     make_tree(inbox, {"a.jpg": "the next one"})
     assert books.filing.recover() == []
@@ -701,7 +700,7 @@ def test_a_folder_that_undo_has_removed_is_not_on_a_disk_that_is_away(
     back = prepare(Step("move", entry.destination, entry.path, Photo.at(entry.destination)))
     assert back.photo is not None
     elsewhere = replace(back, photo=replace(back.photo, file_id="1:1"))
-    books.journal.begin_undo(entry, [elsewhere], back.photo)
+    begin_undo(books, entry, [elsewhere])
     entry.destination.rename(entry.path)
     entry.destination.parent.rmdir()  # killed here
     assert [row.state for row in books.filing.recover()] == ["undone"]
@@ -716,7 +715,7 @@ def test_a_folder_that_recovery_has_removed_is_not_on_a_disk_that_is_away(
         back = prepare(Step("move", entry.destination, entry.path, Photo.at(entry.destination)))
         assert back.photo is not None
         elsewhere = replace(back, photo=replace(back.photo, file_id="1:1"))
-        books.journal.begin_undo(entry, [elsewhere], back.photo)
+        begin_undo(books, entry, [elsewhere])
         entry.destination.rename(entry.path)
         books.journal.arrived(entry, "undo", 0, Photo.at(entry.path))  # killed here
     assert [row.state for row in books.filing.recover()] == ["undone", "undone"]
@@ -728,7 +727,7 @@ def test_a_copy_on_a_stick_is_not_gone_because_the_stick_is(
     sort = Sort(action="copy", destination=str(stick))
     entry = books.filing.file(plan(inbox / "a.jpg", sort), None)
     steps = place_back(books, entry)
-    books.journal.begin_undo(entry, steps, Photo.at(inbox / "a.jpg"))  # killed here
+    begin_undo(books, entry, steps)  # killed here
     stick.unlink()
     assert books.filing.recover() == []
     plug_in(stick, other_disk)
@@ -741,7 +740,7 @@ def test_a_copy_that_was_taken_back_does_not_count_as_filed_for_another_file_of_
     make_tree(inbox, {"a.jpg.xmp": "stars"})
     entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
     steps = place_back(books, entry)
-    books.journal.begin_undo(entry, steps, Photo.at(inbox / "a.jpg"))
+    begin_undo(books, entry, steps)
     entry.destination.unlink()  # killed here
     steps[1].target.rename(entry.destination)
     assert [row.state for row in books.filing.recover()] == ["undone"]
@@ -890,10 +889,14 @@ def test_tags_of_a_photo_that_was_taken_away_need_not_be_taken_back(
 ) -> None:
     entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
     steps = [prepare(step) for step in place_back(books, entry)]
-    books.journal.begin_undo(entry, steps, Photo.at(inbox / "a.jpg"))
+    begin_undo(books, entry, steps)
     (inbox / "a.jpg").rename(inbox / "b.jpg")
     (settled,) = books.filing.recover()
     assert settled.state in ("undone", "done")
+
+
+def begin_undo(books: Books, entry: Entry, steps: Sequence[Step]) -> None:
+    books.journal.begin_undo(entry, books.journal.steps(entry, "do"), steps)
 
 
 def place_back(books: Books, entry: Entry) -> tuple[Step, ...]:

@@ -82,18 +82,18 @@ class Filing:
         finally:
             self._recovery.leave(entry)
 
-    def _back(self, entry: Entry) -> tuple[Sequence[Step], Photo]:
+    def _back(self, entry: Entry) -> tuple[Sequence[Step], Sequence[Step]]:
+        """By which steps it was filed, and goes back."""
         try:
             filed = self._journal.steps(entry, "do")
             steps = tuple(prepare(step) for step in undo_steps(entry, filed))
-            photo = _first_photo(steps)
             _make_old_folder(entry, filed[0])
         except (OSError, BeartrayError) as error:
             raise UndoError(f"{entry.path.name} stays filed: {words(error)}") from None
-        return steps, photo
+        return filed, steps
 
-    def _undo(self, entry: Entry, steps: Sequence[Step], photo: Photo) -> Entry:
-        self._journal.begin_undo(entry, steps, photo)
+    def _undo(self, entry: Entry, filed: Sequence[Step], steps: Sequence[Step]) -> Entry:
+        self._journal.begin_undo(entry, filed, steps)
         try:
             self._carrier.carry_out(entry, "undo", steps)
         except HalfDoneError:
@@ -226,11 +226,6 @@ def _is_taken_away(entry: Entry) -> bool:
     """Whether somebody has moved or deleted the photo where it was filed: then what comes late is
     not its sidecar."""
     return look(entry.destination) is None and entry.destination.parent.is_dir()
-
-
-def _first_photo(steps: Sequence[Step]) -> Photo:
-    assert steps[0].photo is not None
-    return steps[0].photo
 
 
 def _make_old_folder(entry: Entry, filed: Step) -> None:

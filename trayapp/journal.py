@@ -153,10 +153,14 @@ class Journal(History):
                     set_outcome(db, place, before)
             rows.forget_made_folders(db, removed)
 
-    def begin_undo(self, entry: Entry, steps: Sequence[Step], photo: Photo) -> None:
-        """`entry` is being taken back; `photo`, at its old place, is known. Raises `TakenError`."""
+    def begin_undo(self, entry: Entry, filed: Sequence[Step], steps: Sequence[Step]) -> None:
+        """`entry`, done by the steps `filed`, is being taken back by `steps`; the photo, at its
+        old place, is known. Raises `TakenError`."""
+        photo = steps[0].photo
+        assert photo is not None
         with self._database.writing() as db:
             rows.take(db, entry, "undoing", self.owner)
+            rows.refuse_if_followed(db, entry, filed)
             rows.write_steps(db, entry.id, "undo", steps)
             rows.note_undoing(db, entry, photo, self.now())
 

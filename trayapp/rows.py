@@ -53,6 +53,13 @@ def take(db: sqlite3.Connection, entry: Entry, state: State, owner: str) -> None
         raise TakenError(f"{entry.path.name}: somebody else was quicker; see `beartray history`")
 
 
+def refuse_if_followed(db: sqlite3.Connection, entry: Entry, filed: Sequence[Step]) -> None:
+    """Raises `TakenError` where a sidecar has followed the photo since its steps were read."""
+    query = "SELECT count(*) FROM steps WHERE (entry, phase) = (?, 'do')"
+    if db.execute(query, (entry.id,)).fetchone()[0] != len(filed):
+        raise TakenError(f"{entry.path.name} stays filed: a sidecar has just come; try again")
+
+
 def take_over(db: sqlite3.Connection, entry: Entry, before: str, owner: str) -> bool:
     """Whether a row that was left half-done by an owner is now this one's to settle."""
     query = (
