@@ -27,6 +27,7 @@ class Person:
         self.touched: set[bytes] = set()  # contents moved, renamed, removed or changed by hand
         self.brought_back: set[bytes] = set()  # contents that a disk has under a name more again
         self.parted: set[bytes] = set()  # of these, those of which one was moved or renamed
+        self.by_hand: set[bytes] = set()  # as `touched`, but not what was only written slowly
         self.first: dict[bytes, str] = {}
         self.writing: dict[str, tuple[Inode, bytes]] = {}
         self._number = 0
@@ -104,7 +105,7 @@ class Person:
         except OSError:
             return
         self._count_removed(content)
-        self.touched.add(content)
+        self._touch(content)
         self._synced(path)
         self.world.tell("person", f"deletes {path}: {_short(content)}")
 
@@ -131,7 +132,7 @@ class Person:
                 disks.unlink(f"{path.rpartition('/')[0]}/.person~")
             return
         self._count_removed(old)
-        self.touched |= {old, new}
+        self._touch(old, new)
         self._own(path, new, disks.find(path))
         self.world.tell("person", f"edits {path}: {_short(old)} → {_short(new)}")
 
@@ -234,6 +235,7 @@ class Person:
             self._move(temporary, path, content)
             if self.world.disks.seen(path):
                 self.touched.discard(content)
+                self.by_hand.discard(content)
                 self.first[content] = path
 
     def _put_sidecar(self, rng: Random, photo: str) -> None:
@@ -252,10 +254,14 @@ class Person:
             return
         self.parted |= {content} if parts else set()
         self.moves[content] += 1
-        self.touched.add(content)
+        self._touch(content)
         self._synced(target)
         self._synced(path)
         self.world.tell("person", f"moves {path} → {target}: {_short(content)}")
+
+    def _touch(self, *contents: bytes) -> None:
+        self.touched.update(contents)
+        self.by_hand.update(contents)
 
     def _count_removed(self, content: bytes) -> None:
         """A photo that lies elsewhere too still has to, unless it is on its way just now."""

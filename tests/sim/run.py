@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 from tests.sim import mishaps, verdict
+from tests.sim.beside import Beside
 from tests.sim.calls import Calls
 from tests.sim.parts import Owner, Stage
 from tests.sim.person import Person
@@ -49,6 +50,7 @@ class Run:
     def __init__(self, stage: Stage, calls: Calls, plan: Plan, *, tracing: bool) -> None:
         self.stage, self.calls, self.plan = stage, calls, plan
         self.world = World(tracing=tracing, restless=plan.restless)
+        self.beside = Beside(self.world.disks)
         stage.use(self.world)
         calls.use(self.world)
         disks = self.world.disks

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.sim.beside import number
 from tests.sim.correcting import check_put_right
 from tests.sim.parts import LABELS
 from tests.sim.world import LostError, Process
@@ -111,10 +112,10 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
             seen.add((content, folder))
     merged = _markers(run) if any(entry.action == "tag" for entry in rows) else {}
     copied = sum(entry.action == "copy" for entry in rows)  # each may have taken a sidecar along
-    for content, number in person.made.items():
+    for content, made in person.made.items():
         more = copied if content.startswith(b"<") else copies[content]
         more += content in person.parted
-        _count(run, content, number, found[content], more, merged)
+        _count(run, content, made, found[content], more, merged)
 
 
 def _filed_twice(run: Run, rows: list[Entry]) -> Counter[bytes]:
@@ -143,7 +144,7 @@ def _markers(run: Run) -> dict[bytes, list[str]]:
     found = defaultdict[bytes, list[str]](list)
     for path, data in _contents(run).items():
         if data.startswith(b"<") and b"#" in data:
-            found[data.split(b"#")[1]].append(path)
+            found[number(data)].append(path)
     return found
 
 
@@ -156,7 +157,7 @@ def _count(
     merged: dict[bytes, list[str]],
 ) -> None:
     if content.startswith(b"<") and merged:
-        places = merged.get(content.split(b"#")[1], [])
+        places = merged.get(number(content), [])
     least = max(0, made - run.person.removed[content])
     most = made + copies
     if len(places) < least:
@@ -340,26 +341,29 @@ def _back(run: Run, journal: Journal, refused: list[Entry]) -> None:
             continue
         places = [path for path, data in tree.items() if data == content]
         if content.startswith(b"<"):
-            if first.rpartition("/")[0] in taken:
-                continue  # it came back with the photo that it was put beside
-            places = merged.get(content.split(b"#")[1], [])
-            if first in places or _is_at_home(run, tree, first, places, taken):
+            places = merged.get(number(content), [])
+            if first in places or _is_with_its_photo(run, content, places):
                 continue
-        if not any(path.rpartition("/")[0] in kept for path in places):
+            if _is_in_the_way(run, tree, first) and _folders(places) & taken:
+                continue
+        if not _folders(places) & kept:
             raise LostError(f"not back at {first}: {content!r} is at {places}")
 
 
-def _is_at_home(
-    run: Run, tree: dict[str, bytes], first: str, places: list[str], taken: set[str]
-) -> bool:
-    """Whether a sidecar is rightly elsewhere than where it was put: the person put another file
-    there while an interrupted undo was still to be settled, so that it stayed where its photo had
-    been `taken` away; or it is beside its photo, which the person has moved to another place."""
-    if first in tree and run.person.first.get(tree[first]) == first:
-        return any(place.rpartition("/")[0] in taken for place in places)
-    moved = {
-        path
-        for path, data in tree.items()
-        if data in run.person.touched and run.person.first.get(data) != path
-    }
-    return any(place.rpartition(".")[0] in moved for place in places)
+def _is_with_its_photo(run: Run, sidecar: bytes, places: list[str]) -> bool:
+    """Whether a sidecar is rightly elsewhere than where it was put: beside a photo that it has
+    belonged to by its name, as where the person put it beside one that was filed; or anywhere, if
+    they have moved, deleted or edited such a photo by hand, and left it behind, so that it may
+    have gone with the next photo of its name."""
+    photos = run.beside.photos[number(sidecar)]
+    return bool(photos & run.person.by_hand) or any(run.beside.now(p) & photos for p in places)
+
+
+def _is_in_the_way(run: Run, tree: dict[str, bytes], first: str) -> bool:
+    """Whether the person put another file to where a sidecar was, while an interrupted undo was
+    still to be settled, so that it stayed where its photo had been `taken` away."""
+    return first in tree and run.person.first.get(tree[first]) == first
+
+
+def _folders(paths: list[str]) -> set[str]:
+    return {path.rpartition("/")[0] for path in paths}
