@@ -533,6 +533,18 @@ def test_taken_back_it_is_as_known_as_before(bench: Bench, action: Any) -> None:
     assert _left(bench) == []
 
 
+def test_taken_back_it_says_nothing_of_the_next_photo_of_its_name(bench: Bench) -> None:
+    bench.sort, photo = Sort("tag"), bench.photo()
+    bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))
+    (id_,) = _left(bench)
+    once = bench.correct(id_, "teddy")
+    photo.path.unlink()
+    photo.path.write_bytes(b"the next one")
+    bench.undo(bench.file(next_one := Photo.at(photo.path)))
+    bench.undo(once)
+    assert bench.books.notes.noted(next_one) == "undone"
+
+
 def test_of_a_filed_one_the_correction_alone_is_forgotten(bench: Bench) -> None:
     filed = bench.file(bench.photo())
     bench.undo(bench.correct(filed.id, "teddy"))

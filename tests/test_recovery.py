@@ -510,7 +510,7 @@ def test_a_photo_that_came_back_to_a_card_is_not_gone_because_the_card_is(
     sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
     entry = books.filing.file(plan(stick / "a.jpg", sort), None)
     steps = [prepare(step) for step in undo_steps(entry, books.journal.steps(entry, "do"))]
-    books.journal.begin_undo(entry, steps, Photo.at(entry.destination))
+    begin_undo(books, entry, steps)
     shutil.move(entry.destination, stick)
     books.journal.arrived(entry, "undo", 0, Photo.at(entry.path))  # killed here
     stick.unlink()
@@ -594,7 +594,7 @@ def test_a_photo_that_stays_filed_and_comes_back_with_its_card_is_not_filed_twic
     sort = Sort(destination=str(make_tree(tmp_path / "sorted", {})))
     entry = books.filing.file(plan(stick / "a.jpg", sort), None)
     (step,) = map(prepare, undo_steps(entry, books.journal.steps(entry, "do")))
-    books.journal.begin_undo(entry, [step], Photo.at(entry.destination))
+    begin_undo(books, entry, [step])
     shutil.copy2(step.source, step.target)
     books.journal.arrived(entry, "undo", 0, Photo.at(step.target))  # killed here
     unmount(stick)

@@ -166,12 +166,15 @@ class Journal(History):
 
     def end_undo(self, entry: Entry, back: Photo | None, removed: Iterable[bytes] = ()) -> None:
         """It was taken back; `back` is the photo as it lies at its old place, and made folders
-        were `removed`."""
+        were `removed`.
+
+        Of one that was copied or tagged, all is noted already; another may have its name by now.
+        """
         with self._database.writing() as db:
             rows.set_state(db, entry, "undone", None)
             rows.drop_temporaries(db, entry, "undo")
             drop_note(db, entry.destination)
-            if back is not None:
+            if back is not None and entry.action == "move":
                 write_note(db, back, outcome_before(db, entry), self.now())
             rows.forget_made_folders(db, removed)
 
