@@ -107,10 +107,11 @@ class Disk:
         while len(self.log) > keep:
             for folder, name, old in reversed(self.log.pop().before):
                 assert folder.entries is not None
-                if old is None:
-                    folder.entries.pop(name, None)
-                else:
+                if (now := folder.entries.pop(name, None)) is not None:
+                    now.links -= 1
+                if old is not None:
                     folder.entries[name] = old
+                    old.links += 1
         self.log.clear()
         self._free.clear()
 
