@@ -96,6 +96,23 @@ def test_sorted_once_more_a_stick_gets_no_second_copy(
     assert sorting.counts == {"done": 1, "known": 1}
 
 
+def test_of_two_sorts_at_once_one_copies_a_photo(
+    books: Any, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sort = Sort("copy", str(make_tree(tmp_path / "stick", {})))
+    sorting = Sorting(books, sort, inbox, dry_run=False, json=True)
+    file = books.filing.file
+
+    def file_after_the_other(wanted: Plan, batch: int | None) -> Any:
+        file(plan(inbox / "a.jpg", sort), None)
+        return file(wanted, batch)
+
+    monkeypatch.setattr(books.filing, "file", file_after_the_other)
+    sorting._one(inbox / "a.jpg", Verdict("grizzly", 0.98, seen=Photo.at(inbox / "a.jpg")))
+    assert read_tree(tmp_path / "stick") == {"grizzly": {"a.jpg": "photo"}}
+    assert sorting.counts == {"known": 1}
+
+
 def test_sorted_once_more_a_tagged_photo_gets_no_second_row(books: Any, inbox: Path) -> None:
     """Or one row could be taken back, and the other still said that the photo has its tag."""
     sorting = Sorting(books, Sort("tag"), inbox, dry_run=False, json=True)

@@ -267,20 +267,27 @@ def test_the_same_name_again_is_a_new_photo(world: World) -> None:
     }
 
 
+@pytest.mark.parametrize("moment", ["while it is looked at", "just before it is copied"])
 def test_a_photo_that_beartray_sort_copies_meanwhile_is_not_copied_again(
-    make_world: Callable[..., World],
+    make_world: Callable[..., World], moment: str
 ) -> None:
     world = make_world(Sort(action="copy"))
+    settle_at, recovery = world.books.filing._recovery.settle_at, world.books.filing._recovery
 
-    def copied_meanwhile(path: Path) -> Verdict:
+    def copy(path: Path) -> Verdict:
+        recovery.settle_at = settle_at  # type: ignore[method-assign]
         world.books.filing.file(plan(path, Sort(action="copy")), None)
         return by_first_word(path)
 
-    world.answer = copied_meanwhile
+    if moment == "while it is looked at":
+        world.answer = copy
+    else:
+        recovery.settle_at = copy  # type: ignore[method-assign, assignment]
     world.drop("grizzly.jpg", "photo")
     world.run()
     assert read_tree(world.root) == {"grizzly.jpg": "photo", "grizzly": {"grizzly.jpg": "photo"}}
-    assert len(world.books.journal.history()) == 1
+    assert len(world.books.journal.filed()) == 1
+    assert world.notices == []
 
 
 @pytest.mark.parametrize("action", ["copy", "tag"])

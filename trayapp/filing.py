@@ -50,7 +50,8 @@ class Filing:
         plan's own.
 
         Raises `ChangedError` when the photo is not the one that was classified, `GoneError` when
-        it is gone, `PlaceError` with the reason otherwise, `JournalError` when nothing may be
+        it is gone, `TakenError` when somebody else has just begun with it or has copied it there,
+        `PlaceError` with the reason otherwise, `JournalError` when nothing may be
         touched. After an error all is as it was.
         """
         path = plan.photo.path
@@ -186,6 +187,7 @@ class Filing:
                         )
                     if entry is None:
                         continue
+                    self._refuse_second_copy(plan, entry)
                 else:
                     entry = self._journal.redirect(entry, steps, plan.photo)
                 if self._carry_out(plan, entry, steps):
@@ -196,6 +198,21 @@ class Filing:
             if entry is not None:
                 self._recovery.leave(entry)
         raise PlaceError(f"{plan.photo.path.name} stays in place: no free name in {plan.folder}")
+
+    def _refuse_second_copy(self, plan: Plan, entry: Entry) -> None:
+        """Somebody may have made one since whoever asks has looked; now that the row is begun,
+        nobody does. Raises `TakenError`.
+        """
+        for other in self._journal.began_at(plan.photo.path) if plan.action == "copy" else ():
+            if other.state != "done" or other.destination.parent != plan.folder:
+                continue
+            step, copy = self._journal.steps(other, "do")[0], look(other.destination)
+            if step.kind != "copy" or step.photo is None or step.arrived is None or copy is None:
+                continue
+            if step.photo.looks_like(plan.photo) and copy.looks_like(step.arrived):
+                error = f"{plan.photo.path.name} was copied before, to {copy.path}"
+                self._journal.fail(entry, error)
+                raise TakenError(error)
 
     def _carry_out(self, plan: Plan, entry: Entry, steps: Sequence[Step]) -> bool:
         """False where somebody took the name this moment."""

@@ -16,6 +16,7 @@ from trayapp.filing import Filing, GoneError
 from trayapp.intake import Intake
 from trayapp.notes import Notes, Outcome
 from trayapp.photo import BeartrayError, Photo, Verdict
+from trayapp.rows import TakenError
 from trayapp.settings import Sort
 from trayapp.settle import Settle
 from trayapp.steps import ChangedError
@@ -229,7 +230,7 @@ class Pipeline:
             return
         try:
             entry = self._filing.file(plan, self._current_batch())
-        except ChangedError:
+        except (ChangedError, TakenError):
             self.settle.saw(photo.path, self._now(), complete=False)
         except GoneError:
             logger.info("%s went away before it was filed", photo.path)

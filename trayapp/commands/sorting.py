@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Set
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from trayapp.database import JournalError
 from trayapp.decide import decide
 from trayapp.errors import explain
 from trayapp.photo import BeartrayError, Photo, Plan, Verdict
+from trayapp.rows import TakenError
 from trayapp.settings import Sort
 from trayapp.steps import look, names, steps_of
 from trayapp.tell import percent
@@ -79,7 +81,12 @@ class Sorting:
             return "known", known
         if self.dry_run:
             return "planned", self._promise(plan)
-        entry = self.books.filing.file(plan, self.batch)
+        try:
+            entry = self.books.filing.file(plan, self.batch)
+        except TakenError:
+            if (known := self._copied_before(plan)) is None:
+                raise
+            return "known", known
         self.batch = entry.batch
         return "done", entry.destination
 
@@ -88,14 +95,15 @@ class Sorting:
         one."""
         if plan.action != "copy" or plan.folder is None:
             return None
-        earlier = self.books.journal.began_at(plan.photo.path)
-        made = {entry.destination for entry in earlier if entry.state == "done"}
-        for name in names(plan.photo.path.name):
-            there = look(plan.folder / name)
-            if there is None:
+        folder, earlier = plan.folder, self.books.journal.began_at(plan.photo.path)
+        made = [entry.destination for entry in earlier if entry.state == "done"]
+        made = [path for path in made if path.parent == folder]
+        for path in chain(made, (folder / name for name in names(plan.photo.path.name))):
+            there = look(path)
+            if there is not None and _is_copy(there, plan.photo, path in made):
+                return path
+            if there is None and path not in made:
                 return None
-            if _is_copy(there, plan.photo, there.path in made):
-                return there.path
         return None
 
     def _promise(self, plan: Plan) -> Path:
