@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -388,6 +389,24 @@ def test_a_photo_stays_filed_while_another_one_comes_to_its_old_place(
             books.filing.undo(entry)
     assert read_tree(inbox)["a.jpg"] == "photo" and entry.destination.exists()
     assert books.journal.entry(entry.id).state == "done"
+
+
+def test_a_copy_is_not_taken_back_while_its_photo_is_moved_to_that_very_place(
+    books: Books, inbox: Path, tmp_path: Path
+) -> None:
+    """Its copy had been deleted, and `beartray sort` moves the photo to another disk: what lies in
+    both places for a moment is no copy to be removed."""
+    photo = inbox / "a.jpg"
+    entry = books.filing.file(plan(photo, Sort(action="copy")), None)
+    entry.destination.unlink()
+    with open_books(tmp_path, "other") as other:
+        move = prepare(Step("move", photo, entry.destination, Photo.at(photo)))
+        other.journal.begin(plan(photo), [move], None)
+        shutil.copy2(photo, entry.destination)
+        with pytest.raises(UndoError, match="somebody else was quicker"):
+            books.filing.undo(entry)
+        photo.unlink()
+    assert read_tree(inbox) == {"grizzly": {"a.jpg": "photo"}, "notes.txt": "mine"}
 
 
 def test_of_two_who_file_a_photo_at_once_only_one_does(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,16 +179,14 @@ class Filing:
         try:
             for offer in offers:
                 steps = tuple(prepare(step) for step in offer)
-                if entry is None:
-                    with suppress(FileExistsError):  # a half-done row has its photo from there
-                        entry = self._recovery.begin(
-                            lambda steps=steps: self._journal.begin(plan, steps, batch)  # type: ignore[misc]
-                        )
+                try:
                     if entry is None:
-                        continue
-                    self._refuse_second_copy(plan, entry)
-                else:
-                    entry = self._journal.redirect(entry, steps, plan.photo)
+                        entry = self._begin(plan, steps, batch)
+                        self._refuse_second_copy(plan, entry)
+                    else:
+                        entry = self._journal.redirect(entry, steps, plan.photo)
+                except FileExistsError:  # another unfinished row is at that name
+                    continue
                 if self._carry_out(plan, entry, steps):
                     return self._journal.entry(entry.id)
             if entry is not None:
@@ -198,6 +195,9 @@ class Filing:
             if entry is not None:
                 self._recovery.leave(entry)
         raise PlaceError(f"{plan.photo.path.name} stays in place: no free name in {plan.folder}")
+
+    def _begin(self, plan: Plan, steps: Sequence[Step], batch: int | None) -> Entry:
+        return self._recovery.begin(lambda: self._journal.begin(plan, steps, batch))
 
     def _refuse_second_copy(self, plan: Plan, entry: Entry) -> None:
         """Somebody may have made one since whoever asks has looked; now that the row is begun,

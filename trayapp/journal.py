@@ -42,10 +42,14 @@ class Journal(History):
         self.owner, self.now = owner, now
 
     def begin(self, plan: Plan, steps: Sequence[Step], batch: int | None) -> Entry:
-        """Write down what is about to be done; `batch` None starts one. Raises `TakenError`."""
+        """Write down what is about to be done; `batch` None starts one.
+
+        Raises `TakenError`, and `FileExistsError` where another row is at the target.
+        """
         target, verdict = steps[0].target, plan.verdict
         with self._database.writing() as db:
-            rows.refuse_if_begun(db, plan.photo.path, target)
+            rows.refuse_if_begun(db, plan.photo.path)
+            rows.refuse_if_taken(db, target)
             (id_,) = db.execute(
                 "INSERT INTO entries (time, batch, action, path, destination, label, confidence,"
                 " state, owner, model, scores) VALUES (?, ?, ?, ?, ?, ?, ?, 'begun', ?, ?, ?)"
@@ -68,8 +72,9 @@ class Journal(History):
         return entry
 
     def redirect(self, entry: Entry, steps: Sequence[Step], photo: Photo) -> Entry:
-        """The target's name was taken: other steps for the same entry."""
+        """The target's name was taken: other steps for the same entry. Raises as `begin`."""
         with self._database.writing() as db:
+            rows.refuse_if_taken(db, steps[0].target, entry.id)
             rows.drop_places(db, entry)
             db.execute(
                 "UPDATE entries SET destination = ? WHERE id = ?", (raw(steps[0].target), entry.id)

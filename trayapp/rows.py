@@ -32,8 +32,9 @@ JOIN steps now ON (now.entry, now.phase, now.position) = (?, 'do', 0)
 WHERE path = ? AND state = 'done' AND action != 'move'
     AND (was.size, was.mtime_ns) = (now.size, now.mtime_ns)
 """
-_IS_DESTINATION = """EXISTS (SELECT 1 FROM entries AS other
-WHERE other.state IN ('begun', 'undoing') AND other.destination = entries.path)"""
+_SHARES_A_PLACE = """EXISTS (SELECT 1 FROM entries AS other
+WHERE other.state IN ('begun', 'undoing') AND (other.path IN (entries.path, entries.destination)
+    OR other.destination IN (entries.path, entries.destination)))"""
 UNTIDIED = f"""
 {_COLUMNS}, id FROM steps JOIN entries ON id = entry
 WHERE temporary IS NOT NULL AND state NOT IN ('begun', 'undoing') LIMIT 1000
@@ -46,8 +47,8 @@ class TakenError(BeartrayError):
 
 def take(db: sqlite3.Connection, entry: Entry, state: State, owner: str) -> None:
     """Begin again with a row that is done, unless somebody did since it was read; take it back
-    only while nobody has put it right, and nobody brings another photo to its old place."""
-    free = f"AND {CURRENT} AND NOT {_IS_DESTINATION}" if state == "undoing" else ""
+    only while nobody has put it right, and nobody is at work on what lies where it was or is."""
+    free = f"AND {CURRENT} AND NOT {_SHARES_A_PLACE}" if state == "undoing" else ""
     query = f"UPDATE entries SET state = ?, owner = ? WHERE id = ? AND state = 'done' {free}"
     if db.execute(query, (state, owner, entry.id)).rowcount == 0:
         raise TakenError(f"{entry.path.name}: somebody else was quicker; see `beartray history`")
@@ -68,15 +69,23 @@ def take_over(db: sqlite3.Connection, entry: Entry, before: str, owner: str) -> 
     return db.execute(query, (owner, entry.id, before)).rowcount == 1
 
 
-def refuse_if_begun(db: sqlite3.Connection, photo: Path, target: Path) -> None:
-    """Of a photo there is one unfinished row at a time; and what lies where one has its photo from
-    is taken for that photo, so that the name is not free. Raises `TakenError`, `FileExistsError`.
-    """
-    unfinished = "SELECT 1 FROM entries WHERE state IN ('begun', 'undoing') AND"
-    if db.execute(f"{unfinished} ? IN (path, destination)", (raw(photo),)).fetchone() is not None:
+def refuse_if_begun(db: sqlite3.Connection, photo: Path) -> None:
+    """Of a photo there is one unfinished row at a time. Raises `TakenError`."""
+    if _is_at_work(db, photo, None):
         raise TakenError(f"{photo.name} stays in place: it is being filed just now")
-    if db.execute(f"{unfinished} path = ?", (raw(target),)).fetchone() is not None:
+
+
+def refuse_if_taken(db: sqlite3.Connection, target: Path, but: int | None = None) -> None:
+    """What lies where another unfinished row than `but` has its photo from, or brings it to, is
+    taken for that photo, so that the name is not free. Raises `FileExistsError`."""
+    if _is_at_work(db, target, but):
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+
+
+def _is_at_work(db: sqlite3.Connection, path: Path, but: int | None) -> bool:
+    query = """SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')
+        AND ? IN (path, destination) AND id IS NOT ?"""
+    return db.execute(query, (raw(path), but)).fetchone() is not None
 
 
 def places(entry: Entry) -> list[bytes]:
