@@ -524,7 +524,7 @@ def test_file_systems_without_an_exclusive_rename_get_the_same(
 def test_a_writer_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "a.jpg"
     with file.open("wb"):
-        assert disk.being_written(file) == (sys.platform == "linux")
+        assert bool(disk.being_written(file)) == (sys.platform == "linux")
     with file.open("rb"):
         assert not disk.being_written(file)
     assert not disk.being_written(tmp_path / "none.jpg")

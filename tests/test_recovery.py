@@ -96,7 +96,7 @@ def test_what_somebody_began_to_write_on_a_stick_stays(
     books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch, was_refused: bool
 ) -> None:
     """It tells of no writers; the photo was refused its name, or its filing was killed."""
-    monkeypatch.setattr(disk, "_writer", lambda _: None)
+    monkeypatch.setattr(disk, "being_written", lambda _: None)
     entry, steps = begun(books, inbox / "a.jpg", Sort(action="copy"))
     if was_refused:
         books.journal.fail(entry, "a file of that name is in the way")

@@ -18,6 +18,7 @@ if sys.platform != "win32":
     import fcntl
 
 CHUNK = 1 << 20
+GRAINS_NS = (10_000_000, 1_000_000_000, 2_000_000_000)  # of times on exFAT, HFS+ and FAT
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _RENAME_EXCL = 4  # macOS sys/stdio.h
@@ -223,22 +224,13 @@ def held_folders(folders: Iterable[Path]) -> Iterator[list[Folder]]:
         yield held
 
 
-def being_written(path: Path) -> bool:
-    """Whether somebody has the file open for writing, as far as the system tells.
+def being_written(path: Path) -> bool | None:
+    """Whether somebody has the file open for writing; None where nothing tells.
 
     Linux grants a read lease only on a file that nobody writes (fcntl(2), F_SETLEASE); Windows
     refuses to open one that is not shared. Elsewhere, and where the file system knows no leases,
-    the answer is False and only quiet counts.
+    only quiet counts.
     """
-    return _writer(path) is True
-
-
-def may_be_written(path: Path) -> bool:
-    """As `being_written`, but True also where nothing tells."""
-    return _writer(path) is not False
-
-
-def _writer(path: Path) -> bool | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:

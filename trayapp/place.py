@@ -29,7 +29,6 @@ class Stand(enum.Enum):
 
 
 QUIET_SECONDS = 10.0  # where nothing tells who writes
-GRAIN_SECONDS = 2.0  # times on FAT are that coarse
 
 Arrived = Callable[[Step], None]
 
@@ -89,10 +88,13 @@ def tidy(step: Step, begun: float, now: float) -> None:
     sidecar = step.kind == "write" and step.before is None and step.after
     if photo or sidecar:
         there = look(step.target)
-        held = there is not None and not there.size and there.mtime_ns / 1e9 > begun - GRAIN_SECONDS
-        if there is None or not held or not look(step.source) or disk.being_written(step.target):
+        since = begun * 1e9 - max(disk.GRAINS_NS)  # the file's time may be rounded down
+        held = there is not None and not there.size and there.mtime_ns > since
+        if there is None or not held or not look(step.source):
             return
-        if now - there.mtime_ns / 1e9 < QUIET_SECONDS and disk.may_be_written(step.target):
+        if (writer := disk.being_written(step.target)) is True:
+            return
+        if writer is None and now - there.mtime_ns / 1e9 < QUIET_SECONDS:
             raise ChangedError(f"{step.target} is empty; somebody may be about to write it")
         step.target.unlink()
 

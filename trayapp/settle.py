@@ -32,7 +32,7 @@ class Settle:
     now), `being_written` whether somebody has it open for writing.
     """
 
-    def __init__(self, quiet: float, look: Look, being_written: Callable[[Path], bool]) -> None:
+    def __init__(self, quiet: float, look: Look, being_written: Callable[[Path], object]) -> None:
         self.quiet = quiet
         self._look, self._being_written = look, being_written
         self._candidates: dict[Path, _Candidate] = {}

@@ -24,8 +24,6 @@ from trayapp.settings import Sort
 from trayapp.steps import look, names, steps_of
 from trayapp.tell import percent
 
-_GRAINS_NS = (10_000_000, 1_000_000_000, 2_000_000_000)  # of times on exFAT, HFS+ and FAT
-
 State = Literal["done", "planned", "left", "known", "none", "unreadable", "failed"]
 
 
@@ -194,6 +192,6 @@ def _is_copy(there: Photo, photo: Photo, is_written_down: bool) -> bool:
     if there.looks_like(photo):
         return True
     apart = abs(there.mtime_ns - photo.mtime_ns)
-    is_rounded = any(there.mtime_ns % grain == 0 and apart < grain for grain in _GRAINS_NS)
+    is_rounded = any(there.mtime_ns % grain == 0 and apart < grain for grain in disk.GRAINS_NS)
     is_alike = there.size == photo.size and (is_rounded or is_written_down)
     return is_alike and disk.same_bytes(there.path, photo.path)
