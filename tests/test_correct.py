@@ -255,6 +255,23 @@ def test_a_journal_of_the_first_version_learns_of_what_was_not_recognised(tmp_pa
         new.close()
 
 
+def test_one_that_was_looked_at_again_before_its_row_was_settled_is_not_listed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before it was gone from its card, which came back after the next start."""
+    photo, unsure = bench.photo(), Verdict(None, 0.4, {}, "unsure")
+    bench.books.notes.leave(photo, unsure)
+    (id_,) = _left(bench)
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(bench.books.journal, "finish", Mock(side_effect=KeyboardInterrupt))
+        bench.correct(id_, "teddy")
+    bench.books.notes.forget(photo.path)
+    bench.books.notes.leave(photo, unsure)
+    bench.books.filing.recover()
+    assert _left(bench) == [id_], "it is kept to come back to"
+    assert names(bench.folder) == {"teddy/a.jpg"}
+
+
 def test_one_that_was_not_recognised_is_listed_under_its_new_name(bench: Bench) -> None:
     photo = bench.photo()
     bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))

@@ -145,6 +145,7 @@ class Journal(History):
                 write_note(db, arrived, outcome_of(db, entry), self.now())
             if entry.action == "move":
                 drop_note(db, entry.path)
+                drop_left(db, entry.path)  # it may have been looked at again while its row waited
 
     def fail(self, entry: Entry, error: str, removed: Iterable[bytes] = ()) -> None:
         """Nothing came of it: all is as it was before; made folders were `removed` again."""
