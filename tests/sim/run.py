@@ -13,11 +13,11 @@ from typing import Any
 from unittest import mock
 
 from tests.sim import mishaps, verdict
-from tests.sim.beside import Beside
 from tests.sim.calls import Calls
 from tests.sim.parts import Owner, Stage
 from tests.sim.person import Person
 from tests.sim.plan import LENGTH, Act, Plan, Settings
+from tests.sim.witness import Witness
 from tests.sim.world import LostError, Process, World
 from trayapp.clock import Clock
 from trayapp.database import Database
@@ -50,7 +50,7 @@ class Run:
     def __init__(self, stage: Stage, calls: Calls, plan: Plan, *, tracing: bool) -> None:
         self.stage, self.calls, self.plan = stage, calls, plan
         self.world = World(tracing=tracing, restless=plan.restless)
-        self.beside = Beside(self.world.disks)
+        self.witness = Witness(self.world.disks)
         stage.use(self.world)
         calls.use(self.world)
         disks = self.world.disks

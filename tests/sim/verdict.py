@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.sim.beside import number
 from tests.sim.correcting import check_put_right
 from tests.sim.parts import LABELS
+from tests.sim.witness import number
 from tests.sim.world import LostError, Process
 from trayapp.corrections import CURRENT
 from trayapp.database import Database, path_of
@@ -342,7 +342,7 @@ def _back(run: Run, journal: Journal, refused: list[Entry]) -> None:
         places = [path for path, data in tree.items() if data == content]
         if content.startswith(b"<"):
             places = merged.get(number(content), [])
-            if first in places or _is_with_its_photo(run, content, places):
+            if first in places or _is_with_its_photo(run, content, first, places):
                 continue
             if _is_in_the_way(run, tree, first) and _folders(places) & taken:
                 continue
@@ -350,13 +350,17 @@ def _back(run: Run, journal: Journal, refused: list[Entry]) -> None:
             raise LostError(f"not back at {first}: {content!r} is at {places}")
 
 
-def _is_with_its_photo(run: Run, sidecar: bytes, places: list[str]) -> bool:
+def _is_with_its_photo(run: Run, sidecar: bytes, first: str, places: list[str]) -> bool:
     """Whether a sidecar is rightly elsewhere than where it was put: beside a photo that it has
-    belonged to by its name, as where the person put it beside one that was filed; or anywhere, if
-    they have moved, deleted or edited such a photo by hand, and left it behind, so that it may
-    have gone with the next photo of its name."""
-    photos = run.beside.photos[number(sidecar)]
-    return bool(photos & run.person.by_hand) or any(run.beside.now(p) & photos for p in places)
+    belonged to by its name, as where the person put it beside one that was filed (of a copy,
+    which is gone again, it stays); or anywhere, if they have moved, deleted or edited such a
+    photo by hand, and left it behind, so that it may have gone with the next one of its name."""
+    photos = run.witness.beside[number(sidecar)]
+    if photos & run.person.by_hand or any(run.witness.is_beside(p) & photos for p in places):
+        return True
+    tree, first_of = _contents(run), run.person.first
+    homes = {first_of[photo] for photo in photos if tree.get(first_of.get(photo, "")) == photo}
+    return bool(homes) and not _folders(homes) & _folders([first])
 
 
 def _is_in_the_way(run: Run, tree: dict[str, bytes], first: str) -> bool:
@@ -365,5 +369,5 @@ def _is_in_the_way(run: Run, tree: dict[str, bytes], first: str) -> bool:
     return first in tree and run.person.first.get(tree[first]) == first
 
 
-def _folders(paths: list[str]) -> set[str]:
+def _folders(paths: Iterable[str]) -> set[str]:
     return {path.rpartition("/")[0] for path in paths}

@@ -1,4 +1,4 @@
-"""Beside which photos a sidecar has lain: the judge's own record, from what the disks tell."""
+"""The judge's own record of where files have lain, from what the disks tell."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from tests.sim.disks import Disks
 from trayapp.photo import SIDECARS, SUFFIXES
 
 
-class Beside:
-    """`photos` has, by the number of a sidecar, the contents of all photos that it ever belonged
+class Witness:
+    """`beside` has, by the number of a sidecar, the contents of all photos that it ever belonged
     to by its name: those of its stem, or the one of its own name."""
 
     def __init__(self, disks: Disks) -> None:
-        self.photos = defaultdict[bytes, set[bytes]](set)
+        self.beside = defaultdict[bytes, set[bytes]](set)
         self._disks = disks
         disks.witness = self._heard
 
-    def now(self, sidecar: str) -> set[bytes]:
-        """The contents of the photos beside it, and of its name."""
+    def is_beside(self, sidecar: str) -> set[bytes]:
+        """The contents of the photos beside it, and of its name, as it lies now."""
         path = PurePosixPath(sidecar)
         folder = self._disks.seen(str(path.parent))
         return {
             inode.data
             for name, inode in ((folder and folder.entries) or {}).items()
-            if _suffix(name) in SUFFIXES and path.stem in (name, PurePosixPath(name).stem)
+            if inode.data and path.stem in (name, PurePosixPath(name).stem)
+            if _suffix(name) in SUFFIXES
         }
 
     def _heard(self, kind: str, path: str, target: str) -> None:
@@ -33,10 +34,9 @@ class Beside:
         if kind == "deleted" or _suffix(arrived) not in SIDECARS | SUFFIXES:
             return
         above = arrived.rpartition("/")[0]
-        folder = self._disks.find(above)
-        for name, inode in (folder.entries or {}).items():
-            if _suffix(name) in SIDECARS and b"#" in inode.data:
-                self.photos[number(inode.data)] |= self.now(f"{above}/{name}")
+        for name, other in (self._disks.find(above).entries or {}).items():
+            if _suffix(name) in SIDECARS and b"#" in other.data:
+                self.beside[number(other.data)] |= self.is_beside(f"{above}/{name}")
 
 
 def number(sidecar: bytes) -> bytes:
