@@ -237,6 +237,7 @@ def _all_dealt_with(run: Run) -> None:
             continue
         outcome = _as_nobody(run, notes, Path(path))
         is_filed = inode.data in filed or inode.data in run.person.touched
+        is_filed |= run.witness.has_twin(path, inode)  # which was copied or tagged there
         if outcome == "filed" and not is_filed:
             raise LostError(f"counts as filed, and no row says so: {path}: {inode.data!r}")
         if outcome is None and not _holds(run, told.get(Path(path), "")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import PurePosixPath
 
-from tests.sim.disks import Disks
+from tests.sim.disks import Disks, Inode
 from trayapp.photo import SIDECARS, SUFFIXES
 
 
@@ -15,6 +15,7 @@ class Witness:
 
     def __init__(self, disks: Disks) -> None:
         self.beside = defaultdict[bytes, set[bytes]](set)
+        self._looks = defaultdict[tuple[str, int, int], set[bytes]](set)
         self._disks = disks
         disks.witness = self._heard
 
@@ -29,10 +30,17 @@ class Witness:
             if _suffix(name) in SUFFIXES
         }
 
+    def has_twin(self, path: str, inode: Inode) -> bool:
+        """Whether another photo lay there that no stat tells from this one, of the same size and,
+        where times are coarse, of the same time."""
+        return len(self._looks[path, len(inode.data), inode.mtime]) > 1
+
     def _heard(self, kind: str, path: str, target: str) -> None:
         arrived = target or path
-        if kind == "deleted" or _suffix(arrived) not in SIDECARS | SUFFIXES:
+        inode = self._disks.seen(arrived)
+        if inode is None or _suffix(arrived) not in SIDECARS | SUFFIXES:
             return
+        self._looks[arrived, len(inode.data), inode.mtime].add(inode.data)
         above = arrived.rpartition("/")[0]
         for name, other in (self._disks.find(above).entries or {}).items():
             if _suffix(name) in SIDECARS and b"#" in other.data:
