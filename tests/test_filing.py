@@ -58,6 +58,7 @@ def test_a_photo_moves_with_its_sidecars_and_comes_back(
 def test_a_raw_files_sidecar_stays_with_the_raw_file(books: Books, tmp_path: Path) -> None:
     inbox = make_tree(tmp_path / "inbox", {"a.jpg": "p", "a.cr2": "raw", "a.xmp": "the raw's"})
     books.filing.file(plan(inbox / "a.jpg"), None)
+    assert books.filing.follow(inbox / "a.xmp") is None, "nor does it when it comes later"
     assert read_tree(inbox) == {"a.cr2": "raw", "a.xmp": "the raw's", "grizzly": {"a.jpg": "p"}}
 
 

@@ -20,6 +20,7 @@ from trayapp.steps import (
     follow_step,
     look,
     prepare,
+    stem_is_shared,
     steps_of,
     undo_steps,
 )
@@ -160,11 +161,15 @@ class Filing:
         return self._recovery.recover()
 
     def _owner_of(self, sidecar: Path) -> Entry | None:
-        """The filed photo that a sidecar belongs to, unless a photo of that name is here again."""
+        """The filed photo that a sidecar belongs to, unless a photo of that name is here again, or
+        one of that stem, as the raw file is."""
         stem = Path(sidecar.stem).stem if Path(sidecar.stem).suffix else sidecar.stem
         for entry in self._journal.filed_from(sidecar.parent, stem):
-            names = {f"{entry.path.name}{sidecar.suffix}", f"{entry.path.stem}{sidecar.suffix}"}
-            if sidecar.name in names and entry.action != "tag" and not entry.path.exists():
+            if entry.action == "tag" or entry.path.exists():
+                continue
+            if sidecar.stem == entry.path.name:
+                return entry
+            if sidecar.stem == entry.path.stem and not stem_is_shared(entry.path):
                 return entry
         return None
 

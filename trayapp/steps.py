@@ -63,9 +63,21 @@ def sidecars(photo: Path) -> list[Path]:
     shared = _present(
         photo.with_name(f"{photo.stem}{suffix}") for suffix in (".xmp", ".XMP", ".aae", ".AAE")
     )
-    if shared and _stem_is_shared(photo):
+    if shared and stem_is_shared(photo):
         shared = []
     return own + shared
+
+
+def stem_is_shared(photo: Path) -> bool:
+    """Whether another file than a sidecar lies there under another name of the same stem."""
+    companions = {".xmp", ".aae"}
+    with os.scandir(photo.parent) as entries:
+        return any(
+            Path(entry.name).stem == photo.stem
+            and entry.name != photo.name
+            and Path(entry.name).suffix.casefold() not in companions
+            for entry in entries
+        )
 
 
 def steps_of(plan: Plan) -> Iterator[tuple[Step, ...]]:
@@ -211,17 +223,6 @@ def _present(paths: Iterable[Path]) -> list[Path]:
         listed = set(found[0].parent.iterdir())
         found = [path for path in found if path in listed]
     return sorted(found)
-
-
-def _stem_is_shared(photo: Path) -> bool:
-    companions = {".xmp", ".aae"}
-    with os.scandir(photo.parent) as entries:
-        return any(
-            Path(entry.name).stem == photo.stem
-            and entry.name != photo.name
-            and Path(entry.name).suffix.casefold() not in companions
-            for entry in entries
-        )
 
 
 def names(name: str) -> Iterator[str]:
