@@ -10,14 +10,14 @@ from __future__ import annotations
 import enum
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from trayapp import disk, rewrite
 from trayapp.photo import NotAPhotoError, Photo
-from trayapp.steps import ChangedError, Step, look, prepare
+from trayapp.steps import ChangedError, Step, look
 
 
 class Stand(enum.Enum):
@@ -97,20 +97,6 @@ def tidy(step: Step, begun: float, now: float) -> None:
         if writer is None and now - there.mtime_ns / 1e9 < QUIET_SECONDS:
             raise ChangedError(f"{step.target} is empty; somebody may be about to write it")
         step.target.unlink()
-
-
-def may_come_back(step: Step) -> Iterator[Step]:
-    """The removal of what a step between two disks is not seen to have left, in a folder that may
-    be the empty mount point of a disk that is away: at least it is on another one than it was."""
-    if step.kind != "move" or not step.changed_disk or step.temporary is None:
-        return
-    ends = ((step.source, step.target, step.photo), (step.target, step.source, step.arrived))
-    for missing, there, photo in ends:
-        with suppress(FileNotFoundError, NotADirectoryError):
-            elsewhere = photo and photo.device != str(missing.parent.stat().st_dev)
-            if elsewhere and look(missing) is None and look(there):
-                back = prepare(Step(step.kind, there, missing, photo))
-                yield replace(back, kind="remove")
 
 
 def check(photo: Photo) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from trayapp import disk, place
+from trayapp.away import is_away, is_bare, may_come_back
 from trayapp.carry import Carrier, PlaceError, words
 from trayapp.journal import Journal, Phase
 from trayapp.photo import BeartrayError, Entry, Photo
@@ -169,7 +170,7 @@ class Recovery:
         if _was_changed_there(step):
             stand = Stand.AFTER
         for path, photo in _known_files(step):
-            if look(path) is None and self._is_away(path.parent, photo):
+            if look(path) is None and is_away(path.parent, photo, self._journal.made_folder):
                 raise OSError(errno.ENODEV, os.strerror(errno.ENODEV), str(path))
         return stand
 
@@ -181,46 +182,22 @@ class Recovery:
         if step.kind != "move":
             return step.target.parent.is_dir()
         places = (step.source.parent, step.photo), (step.target.parent, step.arrived)
-        return not any(self._is_away(*one) or self._is_bare(*one) for one in places)
+        made = self._journal.made_folder
+        return not any(is_away(*one, made) or is_bare(*one, made) for one in places)
 
     def _accept(self, step: Step, error: OSError | BeartrayError) -> None:
         """What cannot be done for a sidecar now is not done later; unless its disk went away."""
         if any(
-            self._is_away(path.parent, photo)
+            is_away(path.parent, photo, self._journal.made_folder)
             for path, photo in ((step.source, step.photo), (step.target, step.arrived))
         ):
             raise error
         logger.warning("%s is left as it is: %s", step.source, words(error))
 
-    def _is_away(self, folder: Path, photo: Photo | None) -> bool:
-        """Whether `folder` is missing with the disk that `photo` was on when it lay there.
-
-        Where only the folder was removed, what is left above it is on that disk, which may have
-        another number since, and what is missing below that is a folder that Beartray made.
-        """
-        missing = None
-        for path in (folder, *folder.parents):
-            try:
-                device = str(path.stat().st_dev)
-            except (FileNotFoundError, NotADirectoryError):
-                missing = path
-                continue
-            if missing is None or (photo and photo.device == device):
-                return False
-            return not self._journal.made_folder(os.fsencode(missing))
-        return True
-
-    def _is_bare(self, folder: Path, photo: Photo | None) -> bool:
-        """Whether `folder` may be the empty mount point of the disk that `photo` was on."""
-        if photo is None or not folder.is_dir() or self._journal.made_folder(os.fsencode(folder)):
-            return False
-        is_other = str(folder.stat().st_dev) != photo.device
-        return is_other and not os.path.ismount(folder) and not any(folder.iterdir())
-
     def _remember(self, entry: Entry, steps: Sequence[Step]) -> None:
         """What may be on a disk that is not connected, although the row that is closed now says
         that it is not."""
-        if lost := [removal for step in steps for removal in place.may_come_back(step)]:
+        if lost := [removal for step in steps for removal in may_come_back(step)]:
             self._journal.take_back(entry, lost)
 
     def _settle_again(self, entry: Entry, removal: Step) -> None:
