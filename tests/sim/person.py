@@ -26,7 +26,7 @@ class Person:
         self.moves: Counter[bytes] = Counter()  # how often each was moved or renamed
         self.touched: set[bytes] = set()  # contents moved, renamed, removed or changed by hand
         self.brought_back: set[bytes] = set()  # contents that a disk has under a name more again
-        self.parted: set[bytes] = set()  # of these, those of which one was moved or renamed
+        self.parted: set[bytes] = set()  # of these, or midway, those of which one was renamed
         self.by_hand: set[bytes] = set()  # as `touched`, but not what was only written slowly
         self.first: dict[bytes, str] = {}
         self.writing: dict[str, tuple[Inode, bytes]] = {}
@@ -247,7 +247,8 @@ class Person:
         disks = self.world.disks
         if disks.seen(target) is not None:
             return
-        parts = content in self.brought_back and disks.contents()[content] > 1
+        parts = content in self.brought_back or content in self.on_their_way()
+        parts = parts and disks.contents()[content] > 1
         try:
             disks.rename(path, target, over=False)
         except OSError:

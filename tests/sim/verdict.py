@@ -88,8 +88,8 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
     """Each content is there as often as the person wants it.
 
     One is allowed more of what a power cut, or a disk that was pulled out, brought back under its
-    old name, where the person gave one of the two another name, or place, before Beartray could
-    look: to that it is another file.
+    old name, or a crash left there beside its copy on another disk, where the person gave one of
+    the two another name, or place, before Beartray could look: to that it is another file.
     """
     person, found = run.person, defaultdict[bytes, list[str]](list)
     rows = journal.history()
