@@ -90,7 +90,8 @@ class Spoiling(Undoing):
         if not left_there and not os.path.lexists(other):
             with new_file(other):
                 shutil.copy2(photo, other)
-                told = self.said()  # by all that brought it to one of the two
+                # By all that brought it to one of the two; its sidecars are beside the other one.
+                told = self.said() - {("moved", old, new) for new, old in self.sidecars(entry)}
                 assert ("twice", photo, other) in told
                 assert told <= {("twice", photo, other), ("twice", other, photo)}
 
