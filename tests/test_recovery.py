@@ -522,6 +522,22 @@ def test_a_photo_that_came_back_to_a_card_is_not_gone_because_the_card_is(
     assert read_tree(stick) == PHOTO
 
 
+def test_a_photo_that_came_back_on_a_card_is_not_gone_because_the_card_is(
+    books: Books, stick: Path, other_disk: Path
+) -> None:
+    """Its class folder, which Beartray had made there, is gone with the card as well."""
+    entry = books.filing.file(plan(make_tree(stick, PHOTO) / "a.jpg"), None)
+    begin_undo(books, entry, [prepare(step) for step in place_back(books, entry)])
+    entry.destination.rename(entry.path)  # killed here
+    stick.unlink()
+    stick.mkdir()
+    assert books.filing.recover() == []
+    stick.rmdir()
+    plug_in(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["undone"]
+    assert read_tree(stick) == PHOTO
+
+
 def test_a_photo_that_was_deleted_with_its_folder_is_waited_for_no_longer(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:

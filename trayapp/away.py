@@ -35,11 +35,13 @@ def is_away(folder: Path, photo: Photo | None, is_made: IsMade) -> bool:
 
 
 def is_bare(folder: Path, photo: Photo | None, is_made: IsMade) -> bool:
-    """Whether `folder` may be the empty mount point of the disk that `photo` was on."""
-    if photo is None or not folder.is_dir() or is_made(os.fsencode(folder)):
+    """Whether `folder`, or what is left above it, may be the empty mount point of the disk that
+    `photo` was on."""
+    left = next((path for path in (folder, *folder.parents) if path.is_dir()), None)
+    if photo is None or left is None or is_made(os.fsencode(left)):
         return False
-    is_other = str(folder.stat().st_dev) != photo.device
-    return is_other and not os.path.ismount(folder) and not any(folder.iterdir())
+    is_other = str(left.stat().st_dev) != photo.device
+    return is_other and not os.path.ismount(left) and not any(left.iterdir())
 
 
 def may_come_back(step: Step) -> Iterator[Step]:
