@@ -708,6 +708,24 @@ def test_a_folder_that_somebody_removed_after_the_move_is_not_on_a_disk_that_is_
     assert [row.state for row in books.filing.recover()] == ["done"]
 
 
+def test_a_photo_that_was_renamed_is_not_waited_for_in_a_folder_that_is_empty_now(
+    books: Books, tmp_path: Path
+) -> None:
+    """Killed before the row was closed, the disk got another number, and somebody has moved the
+    photo on: as the place where it was filed can be looked at, its disk is there."""
+    folder = make_tree(tmp_path / "inbox", {"new": PHOTO}) / "new"
+    wanted = plan(folder / "a.jpg", Sort(destination=str(tmp_path)))
+    (step,) = map(prepare, next(steps_of(wanted)))
+    assert step.photo is not None
+    elsewhere = replace(step, photo=replace(step.photo, file_id="1:1"))
+    books.journal.begin(wanted, [elsewhere], None)
+    books.journal.made_folders([os.fsencode(step.target.parent)])
+    step.target.parent.mkdir()
+    step.source.rename(step.target)  # killed here
+    step.target.rename(tmp_path / "my favourite.jpg")
+    assert [row.state for row in books.filing.recover()] == ["failed"]
+
+
 def test_a_folder_that_undo_has_removed_is_not_on_a_disk_that_is_away(
     books: Books, inbox: Path
 ) -> None:

@@ -181,9 +181,13 @@ class Recovery:
             return True
         if step.kind != "move":
             return step.target.parent.is_dir()
-        places = (step.source.parent, step.photo), (step.target.parent, step.arrived)
-        made = self._journal.made_folder
-        return not any(is_away(*one, made) or is_bare(*one, made) for one in places)
+        made, there = self._journal.made_folder, step.arrived or step.photo
+        if is_away(step.target.parent, there, made) or is_bare(step.target.parent, there, made):
+            return False
+        if step.arrived is None:
+            return True  # nothing came there, and what is on a disk that is away is still there
+        folder = step.source.parent
+        return not (is_away(folder, step.photo, made) or is_bare(folder, step.photo, made))
 
     def _accept(self, step: Step, error: OSError | BeartrayError) -> None:
         """What cannot be done for a sidecar now is not done later; unless its disk went away."""
