@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 from trayapp import disk, filing, place, rows, steps
+from trayapp.audit import JournalBook
 from trayapp.carry import Carrier
 from trayapp.correct import Correct
 from trayapp.database import Database
@@ -148,5 +149,8 @@ PLANTED: dict[str, Planted] = {
         Correct, "_verdict", _verdict_as_before
     ),
     "of two who take a photo back both do": lambda: mock.patch.object(rows, "take", _take_anyway),
+    "verify does not know what later rows did": lambda: mock.patch.object(
+        JournalBook, "filed_later", lambda *_: ()
+    ),
     "undo is not written down before": lambda: mock.patch.object(Journal, "begin_undo", _nothing),
 }

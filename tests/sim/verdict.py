@@ -12,6 +12,7 @@ from tests.sim.correcting import check_put_right
 from tests.sim.parts import LABELS
 from tests.sim.witness import number
 from tests.sim.world import LostError, Process
+from trayapp.audit import JournalBook, RealDisk
 from trayapp.corrections import CURRENT
 from trayapp.database import Database, path_of
 from trayapp.filing import Filing, UndoError
@@ -19,6 +20,7 @@ from trayapp.journal import Journal
 from trayapp.notes import Notes
 from trayapp.photo import Entry, Photo
 from trayapp.steps import Step, sidecars
+from trayapp.verify import Row, verify
 from trayapp.watch import is_wanted
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ def after(run: Run) -> None:
     assert run.live is not None
     _nothing_lost(run, run.live.journal)
     _rows_agree(run, run.live.journal)
+    _verify_agrees(run, run.live.journal, run.live.notes)
     _left_agree(run, run.live.database)
     _all_dealt_with(run)
 
@@ -201,6 +204,19 @@ def _said_places(rows: list[Entry]) -> set[Path]:
         if entry.state == "done" and entry.action != "tag":
             places.add(entry.destination)
     return places
+
+
+def _verify_agrees(run: Run, journal: Journal, notes: Notes) -> None:
+    """`history --verify` finds no photo wrong that no person has moved or changed; of sidecars,
+    which may be anybody's, it only has to come to an end."""
+    disk, book = RealDisk(), JournalBook(journal, notes)
+    for entry in journal.history():
+        taken_back = journal.steps(entry, "undo") if entry.state == "undone" else ()
+        for finding in verify(Row(entry, journal.steps(entry, "do"), taken_back), disk, book):
+            is_photo = finding.path == entry.place or finding.kind == "temporary"
+            theirs = finding.agrees or run.begun.get(entry.id, b"") in run.person.touched
+            if is_photo and not theirs and finding.kind != "half-done":
+                raise LostError(f"verified, and {finding.kind}: {finding.path} of {entry}")
 
 
 def _left_agree(run: Run, database: Database) -> None:
