@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from pathlib import PurePosixPath
+from posixpath import split, splitext
 
 from tests.sim.disks import Disks, Inode
 from trayapp.photo import SIDECARS, SUFFIXES
@@ -21,12 +21,12 @@ class Witness:
 
     def is_beside(self, sidecar: str) -> set[bytes]:
         """The contents of the photos beside it, and of its name, as it lies now."""
-        path = PurePosixPath(sidecar)
-        folder = self._disks.seen(str(path.parent))
+        above, own = split(sidecar)
+        folder, stem = self._disks.seen(above), splitext(own)[0]
         return {
             inode.data
             for name, inode in ((folder and folder.entries) or {}).items()
-            if inode.data and path.stem in (name, PurePosixPath(name).stem)
+            if inode.data and stem in (name, splitext(name)[0])
             if _suffix(name) in SUFFIXES
         }
 
@@ -53,4 +53,4 @@ def number(sidecar: bytes) -> bytes:
 
 
 def _suffix(name: str) -> str:
-    return PurePosixPath(name).suffix.casefold()
+    return splitext(name)[1].casefold()
