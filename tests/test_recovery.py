@@ -726,6 +726,21 @@ def test_a_photo_that_was_renamed_is_not_waited_for_in_a_folder_that_is_empty_no
     assert [row.state for row in books.filing.recover()] == ["failed"]
 
 
+def test_a_copy_is_known_after_a_power_cut_whatever_has_its_photos_name_by_now(
+    books: Books, inbox: Path
+) -> None:
+    """Its disk has another number, and to FAT, which counts in two seconds, a photo of the same
+    size that was put in the place of the first one looks the same."""
+    entry, (step,) = begun(books, inbox / "a.jpg")
+    shutil.copy2(step.source, step.target)
+    arrived = Photo.at(step.target)
+    books.journal.arrived(entry, "do", 0, replace(arrived, file_id=f"1:{arrived.number}"))
+    step.source.write_text("other")  # killed before this was removed, and it is another one now
+    os.utime(step.source, ns=(arrived.mtime_ns, arrived.mtime_ns))
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    assert read_tree(inbox) == {"a.jpg": "other", "grizzly": {"a.jpg": "photo"}}
+
+
 def test_a_folder_that_undo_has_removed_is_not_on_a_disk_that_is_away(
     books: Books, inbox: Path
 ) -> None:

@@ -72,6 +72,11 @@ class Photo:
         """The number of the disk that it lies on, for as long as that stays mounted."""
         return self.file_id.partition(":")[0]
 
+    @property
+    def number(self) -> str:
+        """The file's own on its disk, which most file systems keep across reboots and remounts."""
+        return self.file_id.rpartition(":")[2]
+
     def is_same_file(self, other: Photo) -> bool:
         """Whether `other` is this very file in this version, wherever its name now is."""
         return self.looks_like(other) and self.file_id == other.file_id

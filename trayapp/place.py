@@ -224,14 +224,18 @@ def _discard(copy: Path, made: Photo, folder: disk.Folder) -> None:
 def _is_ours(target: Photo, step: Step) -> bool:
     """Whether what lies at the target is what this step brought there.
 
-    File ids do not outlive every reboot, so size and time decide, and the bytes where the source
-    is still there to compare with: then either of the two can stand for the photo.
+    File ids do not outlive every reboot, so size and time decide, then the number of the copy that
+    arrived, and the bytes where the source is still there to compare with: then either of the two
+    can stand for the photo.
     """
-    expected = [photo for photo in (step.arrived, step.photo) if photo is not None]
+    arrived = step.arrived
+    expected = [photo for photo in (arrived, step.photo) if photo is not None]
     if not any(target.looks_like(photo) for photo in expected):
         return False
     if any(target.file_id == photo.file_id for photo in expected):
         return True
+    if arrived is not None and target.looks_like(arrived) and target.number == arrived.number:
+        return True  # its disk alone has another number
     source = look(step.source)
     if source is None or step.photo is None or not source.looks_like(step.photo):
         return True  # what lies at the source, if anything, is another file

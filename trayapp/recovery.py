@@ -258,9 +258,8 @@ def _is_renamed(step: Step) -> bool:
 
 def _same_number(folder: Path, photo: Photo) -> list[Path]:
     """What has this photo's number there, whatever that of its disk is by now."""
-    number = photo.file_id.rpartition(":")[2]
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        paths = [folder / entry.name for entry in entries if str(entry.inode()) == number]
+        paths = [folder / entry.name for entry in entries if str(entry.inode()) == photo.number]
         return [path for path in paths if (now := look(path)) and now.looks_like(photo)]
     return []
 
