@@ -101,7 +101,8 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
         if "/." in path:
             raise LostError(f"a temporary file is left behind: {path}")
         if not person.made[data]:
-            _check_strange(run, path, data, tagged)
+            if not _held_a_name(run, path, data, rows):
+                _check_strange(run, path, data, tagged)
             continue
         found[data].append(path)
     copies, seen = _filed_twice(run, rows), set[tuple[bytes, Path]]()
@@ -134,6 +135,19 @@ def _filed_twice(run: Run, rows: list[Entry]) -> Counter[bytes]:
         if moved and content in renamed and tree.get(str(entry.place)) == content:
             names[content].add(entry.path)
     return Counter({content: 1 for content, under in names.items() if len(under) > 1})
+
+
+def _held_a_name(run: Run, path: str, data: bytes, rows: list[Entry]) -> bool:
+    """Whether this is the empty file that held a photo's name on a share, after a power cut, and
+    the person deleted the photo before Beartray could look: it may be the photo, emptied."""
+    inode = run.world.disks.find(path)
+    if data or inode.disk.exclusive_rename or inode.disk.hard_links:
+        return False
+    return any(
+        run.person.removed[run.begun.get(entry.id, b"")]
+        and path in (str(entry.path), str(entry.destination))
+        for entry in rows
+    )
 
 
 def _check_strange(run: Run, path: str, data: bytes, tagged: set[str]) -> None:
