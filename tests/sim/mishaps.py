@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -118,11 +119,15 @@ def _cut_power(run: Run, rng: Random, disk: Disk) -> None:
 
 
 def on_their_way(run: Run) -> list[bytes]:
-    """The contents of photos with which somebody has begun."""
-    if run.stage.journal is None:
+    """The contents of photos with which somebody has begun, and of their sidecars."""
+    journal, disks = run.stage.journal, run.world.disks
+    if journal is None:
         return []
-    query = "SELECT id FROM entries WHERE state IN ('begun', 'undoing')"
-    return [run.begun.get(id_, b"") for (id_,) in run.stage.journal.execute(query)]
+    begun = "FROM entries WHERE state IN ('begun', 'undoing')"
+    photos = [run.begun.get(id_, b"") for (id_,) in journal.execute(f"SELECT id {begun}")]
+    query = f"SELECT source, target FROM steps WHERE position > 0 AND entry IN (SELECT id {begun})"
+    places = {os.fsdecode(place) for pair in journal.execute(query) for place in pair}
+    return photos + [inode.data for place in places if (inode := disks.seen(place))]
 
 
 def _plug(run: Run, disk: Disk) -> None:
