@@ -513,11 +513,9 @@ def test_a_photo_that_came_back_to_a_card_is_not_gone_because_the_card_is(
     begin_undo(books, entry, steps)
     shutil.move(entry.destination, stick)
     books.journal.arrived(entry, "undo", 0, Photo.at(entry.path))  # killed here
-    stick.unlink()
-    stick.mkdir()
+    unmount(stick)
     assert books.filing.recover() == []
-    stick.rmdir()
-    plug_in(stick, other_disk)
+    mount(stick, other_disk)
     assert [row.state for row in books.filing.recover()] == ["undone"]
     assert read_tree(stick) == PHOTO
 
@@ -529,11 +527,9 @@ def test_a_photo_that_came_back_on_a_card_is_not_gone_because_the_card_is(
     entry = books.filing.file(plan(make_tree(stick, PHOTO) / "a.jpg"), None)
     begin_undo(books, entry, [prepare(step) for step in place_back(books, entry)])
     entry.destination.rename(entry.path)  # killed here
-    stick.unlink()
-    stick.mkdir()
+    unmount(stick)
     assert books.filing.recover() == []
-    stick.rmdir()
-    plug_in(stick, other_disk)
+    mount(stick, other_disk)
     assert [row.state for row in books.filing.recover()] == ["undone"]
     assert read_tree(stick) == PHOTO
 
