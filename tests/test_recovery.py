@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -126,6 +127,28 @@ def test_a_temporary_file_on_a_disk_that_was_away_goes_when_it_is_back(
     books.filing.recover()
     assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {}}
     assert books.journal.untidied() == []
+
+
+def test_a_disk_that_is_pulled_out_while_its_temporary_file_is_looked_for_is_looked_at_again(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry, steps = begun(books, inbox / "a.jpg", Sort(action="copy"))
+    assert steps[0].temporary is not None
+    steps[0].temporary.write_text("half a pho")
+    books.journal.fail(entry, "the disk turned read-only")
+    folder, away, tidy = inbox / "grizzly", tmp_path / "away", place.tidy
+
+    def pull_out(*arguments: Any) -> None:
+        folder.rename(away)
+        patch.setattr(disk.Folder, "sync", Mock(side_effect=OSError(errno.EIO, "no disk")))
+        tidy(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, "tidy", pull_out)
+        books.filing.recover()
+    away.rename(folder)
+    books.filing.recover()
+    assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {}}
 
 
 def test_a_row_whose_folder_somebody_replaced_by_a_file_is_settled(

@@ -222,13 +222,18 @@ class Recovery:
         what has come back with its disk."""
         gone = []
         for entry, step in self._journal.untidied():
-            with suppress(OSError, ChangedError, PlaceError, TakenError):
+            folder = step.target.parent
+            with (
+                suppress(OSError, ChangedError, PlaceError, TakenError),
+                disk.held_open(folder) as at,
+            ):
                 # An empty folder may be the mount point of the disk that is away.
-                if any(step.target.parent.iterdir()):
+                if any(folder.iterdir()):
                     if step.kind == "remove":
                         self._settle_again(entry, step)
                     else:
                         place.tidy(step, entry.time, self._journal.now())
+                    at.sync()  # or it was pulled out meanwhile
                     gone.append(step)
         if gone:
             self._journal.tidied(gone)
