@@ -74,6 +74,11 @@ class Visit:
         image = self.tile(name).locator("img")
         expect(image).not_to_have_js_property("naturalWidth", 0, timeout=PATIENCE_MS)
 
+    def see_all(self) -> None:
+        """The picture of each tile; see `see`."""
+        for image in self.page.locator(".tile img").all():
+            expect(image).not_to_have_js_property("naturalWidth", 0, timeout=PATIENCE_MS)
+
     def go(self, path: str) -> None:
         self.page.goto(self.base + path)
 
@@ -219,24 +224,29 @@ def test_what_was_put_right_at_once_is_taken_back_at_once(visit: Visit) -> None:
     for number in range(4):
         visit.drop(f"{number}.jpg")
     expect(page.locator(".tile")).to_have_count(4, timeout=PATIENCE_MS)
+    visit.see_all()
     right, said = page.locator(".tile", has_text="you said"), page.get_by_role("status")
     page.locator(".tile a").first.focus()
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("Shift+ArrowRight")
     page.keyboard.press("3")
     expect(said).to_have_text("3 photos now filed as teddy.")
+    visit.see_all()
     page.keyboard.press("u")
     expect(said).to_have_text("3 photos taken back.")
     expect(right).to_have_count(0)
+    visit.see_all()
     assert {row["state"] for row in visit.program.rows("history", "-n", "3")} == {"undone"}
     page.keyboard.press("Shift+ArrowLeft")
     page.keyboard.press("3")
     expect(said).to_have_text("2 photos now filed as teddy.")
+    visit.see_all()
     page.keyboard.press("ArrowRight")  # on to another one, which alone is meant from now on
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("u")
     expect(said).to_have_text("1 photo taken back.")
     expect(right).to_have_count(1)
+    visit.see_all()
 
 
 def test_what_is_chosen_meanwhile_stays_chosen(visit: Visit) -> None:
