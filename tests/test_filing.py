@@ -522,6 +522,23 @@ def test_file_systems_without_an_exclusive_rename_get_the_same(
         disk.rename_exclusively(tmp_path / "c", tmp_path / "a")
 
 
+def test_a_name_that_was_held_in_vain_is_free_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a power cut brings back the empty file that held it."""
+
+    def unsupported(source: Path, target: Path, **_: bool) -> None:
+        raise OSError(errno.EINVAL, "no such flag")
+
+    monkeypatch.setattr(disk, "_rename_by_system", unsupported)
+    monkeypatch.setattr(os, "link", unsupported)
+    synced: list[object] = []
+    monkeypatch.setattr(disk.Folder, "sync", lambda at: synced.append(list(at.path.iterdir())))
+    with pytest.raises(FileNotFoundError):
+        disk.rename_exclusively(tmp_path / "gone", tmp_path / "a")
+    assert synced == [[]]
+
+
 def test_a_writer_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "a.jpg"
     with file.open("wb"):

@@ -94,6 +94,8 @@ def _rename_over_own_placeholder(source: Path, target: Path) -> None:
         source.replace(target)
     except OSError:
         target.unlink()
+        with suppress(OSError), held_open(target.parent) as folder:
+            folder.sync()  # or a power cut brings it back, when no row tells of it any more
         raise
 
 
