@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.sim import back
 from tests.sim.correcting import check_put_right
 from tests.sim.parts import LABELS
 from tests.sim.witness import number
@@ -15,11 +16,10 @@ from tests.sim.world import LostError, Process
 from trayapp.audit import JournalBook, RealDisk
 from trayapp.corrections import CURRENT
 from trayapp.database import Database, path_of
-from trayapp.filing import Filing, UndoError
+from trayapp.filing import Filing
 from trayapp.journal import Journal
 from trayapp.notes import Notes
 from trayapp.photo import Entry, Photo
-from trayapp.steps import Step, sidecars
 from trayapp.verify import Row, verify
 from trayapp.watch import is_wanted
 
@@ -40,16 +40,16 @@ def after(run: Run) -> None:
 
 def undone(run: Run) -> None:
     """Everything that can be is taken back, and what cannot be says rightly why."""
-    before = _contents(run)
+    before = run.witness.contents()
 
     def again(journal: Journal, filing: Filing) -> None:
         if settled := filing.recover():
             raise LostError(f"recovery had something left to do: {settled}")
-        if _contents(run) != before:
+        if run.witness.contents() != before:
             raise LostError("recovery changed what was settled")
-        refused = [entry for entry in journal.filed() if not _undo(run, journal, filing, entry)]
+        refused = [entry for entry in journal.filed() if not back.undo(run, journal, filing, entry)]
         _nothing_lost(run, journal)
-        _back(run, journal, refused)
+        back.check(run, journal, refused)
 
     with_books(run, again)
 
@@ -82,11 +82,6 @@ def _settled(run: Run, journal: Journal) -> None:
         raise LostError(f"rows are still half-done: {unfinished}")
 
 
-def _contents(run: Run) -> dict[str, bytes]:
-    tree = run.world.disks.tree()
-    return {p: inode.data for p, inode in tree.items() if not p.startswith("/sim/home")}
-
-
 def _nothing_lost(run: Run, journal: Journal) -> None:
     """Each content is there as often as the person wants it.
 
@@ -97,7 +92,7 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
     person, found = run.person, defaultdict[bytes, list[str]](list)
     rows = journal.history()
     tagged = {str(entry.destination) for entry in rows if entry.action == "tag"}
-    for path, data in _contents(run).items():
+    for path, data in run.witness.contents().items():
         if "/." in path:
             raise LostError(f"a temporary file is left behind: {path}")
         if not person.made[data]:
@@ -114,7 +109,7 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
         if entry.action == "copy" and (entry.state == "done" or is_theirs):
             copies[content] += is_theirs or (content, folder) not in seen
             seen.add((content, folder))
-    merged = _markers(run) if any(entry.action == "tag" for entry in rows) else {}
+    merged = run.witness.markers() if any(entry.action == "tag" for entry in rows) else {}
     copied = sum(entry.action == "copy" for entry in rows)  # each may have taken a sidecar along
     for content, made in person.made.items():
         more = copied if content.startswith(b"<") else copies[content]
@@ -128,7 +123,7 @@ def _filed_twice(run: Run, rows: list[Entry]) -> Counter[bytes]:
     renamed = {
         content for content, before in run.pulled_out.items() if run.person.moves[content] > before
     }
-    tree, names = _contents(run), defaultdict[bytes, set[Path]](set)
+    tree, names = run.witness.contents(), defaultdict[bytes, set[Path]](set)
     for entry in rows:
         content = run.begun.get(entry.id, b"")
         moved = entry.action == "move" and entry.state in ("done", "undone")
@@ -157,14 +152,6 @@ def _check_strange(run: Run, path: str, data: bytes, tagged: set[str]) -> None:
     raise LostError(f"nobody wrote what is in {path}: {data[:40]!r}")
 
 
-def _markers(run: Run) -> dict[bytes, list[str]]:
-    found = defaultdict[bytes, list[str]](list)
-    for path, data in _contents(run).items():
-        if data.startswith(b"<") and b"#" in data:
-            found[number(data)].append(path)
-    return found
-
-
 def _count(
     run: Run,
     content: bytes,
@@ -190,7 +177,7 @@ def _rows_agree(run: Run, journal: Journal) -> None:
     for entry in reversed(journal.history()):
         if entry.state != "failed":
             rows[run.begun.get(entry.id, b"")].append(entry)
-    for path, data in _contents(run).items():
+    for path, data in run.witness.contents().items():
         places[data].add(Path(path))
     for content, of_it in rows.items():
         waits = any(entry.state in ("begun", "undoing") for entry in of_it)  # see `_settled`
@@ -238,7 +225,7 @@ def _left_agree(run: Run, database: Database) -> None:
     query = f"SELECT path FROM entries WHERE state = 'left' AND {CURRENT}"
     with database.reading() as db:
         paths = [path_of(value) for (value,) in db.execute(query).fetchall()]
-    tree = _contents(run)
+    tree = run.witness.contents()
     for path in paths:
         content = run.left.get(path)  # unknown where the person has renamed it
         moved = content is None or content in run.person.touched
@@ -289,116 +276,3 @@ def _as_nobody(run: Run, notes: Notes, path: Path) -> str | None:
     found: list[str | None] = []
     run.world.as_person(lambda: found.append(notes.noted(Photo.at(path))))
     return found[0]
-
-
-def _undo(run: Run, journal: Journal, filing: Filing, entry: Entry) -> bool:
-    """Take one row back; raise where a refusal is not right."""
-    reasons = _reasons(run, journal, entry)
-    try:
-        filing.undo(journal.entry(entry.id))
-    except UndoError as error:
-        if not reasons:
-            raise LostError(f"undo refused without a reason: {error}; {entry}") from None
-        return False
-    return True
-
-
-def _reasons(run: Run, journal: Journal, entry: Entry) -> list[str]:
-    """Why an entry may not be taken back."""
-    steps = journal.steps(entry, "do")
-    first: Step = steps[0]
-    there = Photo.seen(entry.destination)
-    if journal.put_right_by(entry) is not None:  # it was newer, so that it was refused
-        return ["what put it right cannot be taken back"]
-    if entry.action == "tag":
-        return _tag_reasons(run, steps)
-    if there is None:
-        return ["it is gone"]
-    filed = first.arrived or first.photo
-    assert filed is not None
-    reasons = [] if there.looks_like(filed) else ["it has changed"]
-    if entry.action == "copy":
-        return reasons + _copy_reasons(steps)
-    if Photo.seen(entry.path):
-        reasons.append("its place is taken")
-    if not entry.path.parent.is_dir() and not entry.path.parent.parent.is_dir():
-        reasons.append("its folder is gone")
-    if any(Photo.seen(step.source) for step in steps[1:]):
-        reasons.append("a sidecar's place is taken")
-    stem = entry.path.stem
-    for sidecar in sidecars(entry.destination):
-        name = sidecar.name
-        tail = name.removeprefix(entry.destination.stem)
-        for old in (entry.path.name + sidecar.suffix, stem + tail, stem + sidecar.suffix):
-            if Photo.seen(entry.path.with_name(old)):
-                reasons.append("a sidecar's place is taken")
-    return reasons
-
-
-def _copy_reasons(steps: tuple[Step, ...]) -> list[str]:
-    reasons = []
-    for step in steps:
-        one, other = Photo.seen(step.source), Photo.seen(step.target)
-        if one is None or other is None:
-            reasons.append("one of two is gone")
-        elif step.source.read_bytes() != step.target.read_bytes():
-            reasons.append("they differ")
-        elif step.arrived and not other.looks_like(step.arrived):
-            reasons.append("the copy was changed")
-    return reasons
-
-
-def _tag_reasons(run: Run, steps: tuple[Step, ...]) -> list[str]:
-    reasons = []
-    for step in steps:
-        inode = run.world.disks.seen(str(step.target))
-        if inode is None:
-            reasons.append("it is gone")
-        elif step.kind == "write" and inode.data != step.after:
-            reasons.append("the sidecar was changed")
-        elif step.kind == "tag" and inode.attributes.get("user.xdg.tags") != step.after:
-            reasons.append("the tags were changed")
-    return reasons
-
-
-def _back(run: Run, journal: Journal, refused: list[Entry]) -> None:
-    """What no person touched lies where it was put, but for what rightly stays filed."""
-    kept = {str(entry.destination.parent) for entry in refused}
-    taken = {str(e.destination.parent) for e in journal.history() if e.state == "undone"}
-    merged = _markers(run)
-    tree = _contents(run)
-    for content, first in run.person.first.items():
-        if content in run.person.touched or tree.get(first) == content:
-            continue
-        places = [path for path, data in tree.items() if data == content]
-        if content.startswith(b"<"):
-            places = merged.get(number(content), [])
-            if first in places or _is_with_its_photo(run, content, first, places):
-                continue
-            if _is_in_the_way(run, tree, first) and _folders(places) & taken:
-                continue
-        if not _folders(places) & kept:
-            raise LostError(f"not back at {first}: {content!r} is at {places}")
-
-
-def _is_with_its_photo(run: Run, sidecar: bytes, first: str, places: list[str]) -> bool:
-    """Whether a sidecar is rightly elsewhere than where it was put: beside a photo that it has
-    belonged to by its name, as where the person put it beside one that was filed (of a copy,
-    which is gone again, it stays); or anywhere, if they have moved, deleted or edited such a
-    photo by hand, and left it behind, so that it may have gone with the next one of its name."""
-    photos = run.witness.beside[number(sidecar)]
-    if photos & run.person.by_hand or any(run.witness.is_beside(p) & photos for p in places):
-        return True
-    tree, first_of = _contents(run), run.person.first
-    homes = {first_of[photo] for photo in photos if tree.get(first_of.get(photo, "")) == photo}
-    return bool(homes) and not _folders(homes) & _folders([first])
-
-
-def _is_in_the_way(run: Run, tree: dict[str, bytes], first: str) -> bool:
-    """Whether the person put another file to where a sidecar was, while an interrupted undo was
-    still to be settled, so that it stayed where its photo had been `taken` away."""
-    return first in tree and run.person.first.get(tree[first]) == first
-
-
-def _folders(paths: Iterable[str]) -> set[str]:
-    return {path.rpartition("/")[0] for path in paths}

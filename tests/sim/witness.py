@@ -19,6 +19,19 @@ class Witness:
         self._disks = disks
         disks.witness = self._heard
 
+    def contents(self) -> dict[str, bytes]:
+        """Of every file that is there now but Beartray's own, by path."""
+        tree = self._disks.tree()
+        return {p: inode.data for p, inode in tree.items() if not p.startswith("/sim/home")}
+
+    def markers(self) -> dict[bytes, list[str]]:
+        """Where each sidecar is now, by its number, whatever was added to it."""
+        found = defaultdict[bytes, list[str]](list)
+        for path, data in self.contents().items():
+            if data.startswith(b"<") and b"#" in data:
+                found[number(data)].append(path)
+        return found
+
     def is_beside(self, sidecar: str) -> set[bytes]:
         """The contents of the photos beside it, and of its name, as it lies now."""
         above, own = split(sidecar)
