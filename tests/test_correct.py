@@ -272,6 +272,20 @@ def test_one_that_was_looked_at_again_before_its_row_was_settled_is_not_listed(
     assert names(bench.folder) == {"teddy/a.jpg"}
 
 
+def test_the_next_photo_at_the_place_of_one_put_to_none_of_these_is_a_new_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the row was closed; meanwhile somebody has given the first one another name."""
+    filed = bench.file(bench.photo())
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(bench.books.journal, "finish", Mock(side_effect=KeyboardInterrupt))
+        bench.correct(filed.id, None)
+    (bench.folder / "a.jpg").rename(bench.folder / "my favourite.jpg")
+    (bench.folder / "a.jpg").write_bytes(b"the next one")
+    bench.books.filing.recover()
+    assert bench.books.notes.noted(Photo.at(bench.folder / "a.jpg")) is None
+
+
 def test_one_that_was_not_recognised_is_listed_under_its_new_name(bench: Bench) -> None:
     photo = bench.photo()
     bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))

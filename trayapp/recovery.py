@@ -128,12 +128,14 @@ class Recovery:
             # What was killed, or failed, before it was synced is there now, but may not last.
             for folder in held:
                 folder.sync()
+        first = self._journal.steps(entry, phase)[0]
+        is_it = _stand(first) is Stand.AFTER  # and not another photo that was put there since
         if phase == "do":
             self._remember(entry, steps)
-            self._journal.finish(entry, look(entry.destination))
+            self._journal.finish(entry, look(entry.destination) if is_it else None)
         else:
             removed = self._carrier.remove_made_folders(entry.destination.parent)
-            self._journal.end_undo(entry, look(entry.path), removed)
+            self._journal.end_undo(entry, look(entry.path) if is_it else None, removed)
 
     def _complete(self, entry: Entry, phase: Phase, steps: Sequence[Step]) -> None:
         for position, step in enumerate(steps):
