@@ -92,11 +92,13 @@ def test_what_somebody_has_just_begun_to_write_stays(books: Books, inbox: Path) 
     assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": "theirs"}}
 
 
+@pytest.mark.parametrize("hours", [1, -1])
 @pytest.mark.parametrize("was_refused", [True, False])
 def test_what_somebody_began_to_write_on_a_stick_stays(
-    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch, was_refused: bool
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch, was_refused: bool, hours: int
 ) -> None:
-    """It tells of no writers; the photo was refused its name, or its filing was killed."""
+    """It tells of no writers; the photo was refused its name, or its filing was killed. The clock
+    goes on, or is set back."""
     monkeypatch.setattr(disk, "being_written", lambda _: None)
     entry, steps = begun(books, inbox / "a.jpg", Sort(action="copy"))
     if was_refused:
@@ -104,7 +106,7 @@ def test_what_somebody_began_to_write_on_a_stick_stays(
     steps[0].target.touch()
     books.filing.recover()
     assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {"a.jpg": ""}}
-    later = time.time() + 3600
+    later = time.time() + hours * 3600
     monkeypatch.setattr(books.journal, "now", lambda: later)
     books.filing.recover()
     assert read_tree(inbox) == {"a.jpg": "photo", "grizzly": {}}, "one that held the name goes"

@@ -94,7 +94,8 @@ def tidy(step: Step, begun: float, now: float) -> None:
             return
         if (writer := disk.being_written(step.target)) is True:
             return
-        if writer is None and now - there.mtime_ns / 1e9 < QUIET_SECONDS:
+        age = now - there.mtime_ns / 1e9  # less than none where the clock was set back since
+        if writer is None and abs(age) < QUIET_SECONDS:
             raise ChangedError(f"{step.target} is empty; somebody may be about to write it")
         step.target.unlink()
 
