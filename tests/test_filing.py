@@ -392,6 +392,54 @@ def test_a_photo_stays_filed_while_another_one_comes_to_its_old_place(
     assert books.journal.entry(entry.id).state == "done"
 
 
+def test_what_was_just_copied_to_the_old_place_is_not_taken_for_the_photo(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy was put right, and `beartray sort` made another one, from its first step to its
+    last, after whoever takes that back had seen that the name is free."""
+    photo, sort = inbox / "a.jpg", Sort(action="copy")
+    copy = books.filing.file(plan(photo, sort), None).destination
+    right = Plan(Photo.at(copy), Verdict("black", None), "move", inbox / "black")
+    entry, begin = books.filing.file(right, None), books.journal.begin_undo
+    with open_books(tmp_path, "other") as other:
+
+        def other_is_quicker(*arguments: Any) -> None:
+            other.filing.file(plan(photo, sort), None)
+            begin(*arguments)
+
+        monkeypatch.setattr(books.journal, "begin_undo", other_is_quicker)
+        with pytest.raises(UndoError, match=r"a\.jpg: a file of that name is in the way"):
+            books.filing.undo(entry)
+    assert read_tree(inbox) == {
+        **{"a.jpg": "photo", "notes.txt": "mine"},
+        **{"grizzly": {"a.jpg": "photo"}, "black": {"a.jpg": "photo"}},
+    }
+    assert books.notes.noted(Photo.at(copy)) == "filed"
+
+
+def test_what_was_just_taken_back_to_its_name_is_not_taken_for_the_photo(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`beartray undo` brings the very same picture to where `beartray sort` is about to put it."""
+    twin = make_tree(tmp_path / "card", {"a.jpg": "photo"}) / "a.jpg"
+    shutil.copystat(inbox / "a.jpg", twin)
+    back = books.filing.file(plan(inbox / "a.jpg"), None)
+    begin = books.journal.begin
+    with open_books(tmp_path, "other") as other:
+
+        def other_is_quicker(*arguments: Any) -> Entry:
+            monkeypatch.setattr(books.journal, "begin", begin)
+            other.filing.undo(back)
+            return begin(*arguments)
+
+        monkeypatch.setattr(books.journal, "begin", other_is_quicker)
+        wanted = Plan(Photo.at(twin), Verdict("black", None), "move", inbox)
+        entry = books.filing.file(wanted, None)
+    assert entry.destination == inbox / "a (2).jpg"
+    assert read_tree(inbox) == {"a.jpg": "photo", "a (2).jpg": "photo", "notes.txt": "mine"}
+    assert books.notes.noted(Photo.at(inbox / "a.jpg")) == "undone"
+
+
 def test_a_copy_is_not_taken_back_while_its_photo_is_moved_to_that_very_place(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:

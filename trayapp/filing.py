@@ -80,6 +80,8 @@ class Filing:
             return self._undo(entry, *self._back(entry))
         except TakenError as error:
             raise UndoError(str(error)) from None
+        except FileExistsError as error:
+            raise UndoError(f"{entry.path.name} stays filed: {explain(error)}") from None
         finally:
             self._recovery.leave(entry)
 
@@ -190,7 +192,7 @@ class Filing:
                         self._refuse_second_copy(plan, entry)
                     else:
                         entry = self._journal.redirect(entry, steps, plan.photo)
-                except FileExistsError:  # another unfinished row is at that name
+                except FileExistsError:  # another row has been quicker at that name
                     continue
                 if self._carry_out(plan, entry, steps):
                     return self._journal.entry(entry.id)

@@ -44,12 +44,12 @@ class Journal(History):
     def begin(self, plan: Plan, steps: Sequence[Step], batch: int | None) -> Entry:
         """Write down what is about to be done; `batch` None starts one.
 
-        Raises `TakenError`, and `FileExistsError` where another row is at the target.
+        Raises `TakenError`, and `FileExistsError` where a target's name is not free by now.
         """
         target, verdict = steps[0].target, plan.verdict
         with self._database.writing() as db:
             rows.refuse_if_begun(db, plan.photo.path)
-            rows.refuse_if_taken(db, target)
+            rows.refuse_if_taken(db, steps)
             (id_,) = db.execute(
                 "INSERT INTO entries (time, batch, action, path, destination, label, confidence,"
                 " state, owner, model, scores) VALUES (?, ?, ?, ?, ?, ?, ?, 'begun', ?, ?, ?)"
@@ -74,7 +74,7 @@ class Journal(History):
     def redirect(self, entry: Entry, steps: Sequence[Step], photo: Photo) -> Entry:
         """The target's name was taken: other steps for the same entry. Raises as `begin`."""
         with self._database.writing() as db:
-            rows.refuse_if_taken(db, steps[0].target, entry.id)
+            rows.refuse_if_taken(db, steps, entry.id)
             rows.drop_places(db, entry)
             db.execute(
                 "UPDATE entries SET destination = ? WHERE id = ?", (raw(steps[0].target), entry.id)
@@ -161,11 +161,12 @@ class Journal(History):
 
     def begin_undo(self, entry: Entry, filed: Sequence[Step], steps: Sequence[Step]) -> None:
         """`entry`, done by the steps `filed`, is being taken back by `steps`; the photo, at its
-        old place, is known. Raises `TakenError`."""
+        old place, is known. Raises as `begin`."""
         photo = steps[0].photo
         assert photo is not None
         with self._database.writing() as db:
             rows.take(db, entry, "undoing", self.owner)
+            rows.refuse_if_taken(db, steps, entry.id)
             rows.refuse_if_followed(db, entry, filed)
             rows.write_steps(db, entry.id, "undo", steps)
             rows.note_undoing(db, entry, photo, self.now())

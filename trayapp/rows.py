@@ -75,11 +75,16 @@ def refuse_if_begun(db: sqlite3.Connection, photo: Path) -> None:
         raise TakenError(f"{photo.name} stays in place: it is being filed just now")
 
 
-def refuse_if_taken(db: sqlite3.Connection, target: Path, but: int | None = None) -> None:
+def refuse_if_taken(db: sqlite3.Connection, steps: Sequence[Step], but: int | None = None) -> None:
     """What lies where another unfinished row than `but` has its photo from, or brings it to, is
-    taken for that photo, so that the name is not free. Raises `FileExistsError`."""
-    if _is_at_work(db, target, but):
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    taken for that photo, so that the name is not free; nor is one where something lies by now,
+    which a row has brought there that was begun and finished since the `steps` were listed.
+    Raises `FileExistsError`."""
+    new = [step.target for step in steps if step.kind in ("move", "copy")]
+    there = [target for target in new if os.path.lexists(target)]
+    if there or _is_at_work(db, steps[0].target, but):
+        taken = str(there[0] if there else steps[0].target)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), taken)
 
 
 def _is_at_work(db: sqlite3.Connection, path: Path, but: int | None) -> bool:
