@@ -83,6 +83,26 @@ def test_the_last_copy_of_a_photo_is_never_removed(books: Books, inbox: Path) ->
     assert read_tree(inbox) == {"notes.txt": "mine", "grizzly": {"a.jpg": "photo"}}
 
 
+def test_a_copy_is_not_made_of_another_photo_where_its_sidecar_cannot_be_taken_back(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner saves the original anew while its copy is compared with it."""
+    photo = make_tree(inbox, {"a.jpg.xmp": XMP}) / "a.jpg"
+    entry = books.filing.file(plan(photo, Sort(action="copy")), None)
+    make_tree(inbox / "grizzly", {"a.jpg.xmp": "their own"})
+
+    def saved_anew(one: Path, other: Path) -> bool:
+        same = same_bytes(one, other)
+        photo.write_text("edited")
+        return same
+
+    same_bytes = disk.same_bytes
+    monkeypatch.setattr(disk, "same_bytes", saved_anew)
+    with pytest.raises(UndoError, match=r"a\.jpg\.xmp has changed since"):
+        books.filing.undo(entry)
+    assert read_tree(inbox / "grizzly") == {"a.jpg": "photo", "a.jpg.xmp": "their own"}
+
+
 @pytest.mark.parametrize("kept", [1_600_000_000, 1_700_000_000])
 def test_sorted_once_more_a_stick_gets_no_second_copy(
     books: Any, inbox: Path, tmp_path: Path, kept: float

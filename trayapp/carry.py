@@ -36,7 +36,7 @@ class Carrier:
         """All of the steps, or none of them. Raises what stood in the way, or `HalfDoneError`."""
         done: list[Step] = []
         try:
-            for position, step in enumerate(steps):
+            for position, step in _in_order(steps):
                 done.append(self.carry_out_one(entry, phase, position, step))
         except disk.UncertainError as error:
             raise HalfDoneError(half_done(entry, error)) from error
@@ -119,6 +119,15 @@ class Carrier:
                 break
             removed.append(name)
         return removed
+
+
+def _in_order(steps: Sequence[Step]) -> list[tuple[int, Step]]:
+    """With their positions. A photo goes, or comes, before its sidecars; but its copy is removed
+    last: nobody has to make it again where that of a sidecar cannot be, and the original may be
+    another photo by then.
+    """
+    numbered = list(enumerate(steps))
+    return numbered[::-1] if steps[0].kind == "remove" else numbered
 
 
 def _strangers_link(folder: Path, plan: Plan) -> Path | None:
