@@ -75,6 +75,16 @@ def test_a_copy_leaves_the_photo_and_undo_removes_only_the_copy(
     assert read_tree(inbox) == {"a.jpg": "photo", "notes.txt": "mine"}
 
 
+def test_a_copy_whose_sidecar_was_deleted_is_taken_back_all_the_same(
+    books: Books, inbox: Path
+) -> None:
+    make_tree(inbox, {"a.jpg.xmp": XMP})
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    (inbox / "grizzly" / "a.jpg.xmp").unlink()
+    books.filing.undo(entry)
+    assert read_tree(inbox) == {"a.jpg": "photo", "a.jpg.xmp": XMP, "notes.txt": "mine"}
+
+
 def test_the_last_copy_of_a_photo_is_never_removed(books: Books, inbox: Path) -> None:
     entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
     (inbox / "a.jpg").unlink()

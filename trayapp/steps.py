@@ -107,10 +107,13 @@ def undo_steps(entry: Entry, steps: Sequence[Step]) -> Iterator[Step]:
     """The steps that take an entry back, from what lies on the disk now.
 
     The photo has to be as it was filed; its sidecars come along as they are, with those that
-    other programs made since. Raises `ChangedError` or `OSError`.
+    other programs made since, and without those that are gone. Raises `ChangedError` or `OSError`.
     """
-    if entry.action != "move":
+    if entry.action == "tag":
         yield from inverse(steps)
+        return
+    if entry.action == "copy":  # a sidecar's copy that somebody deleted is no obstacle
+        yield from inverse([step for step in steps if step is steps[0] or look(step.target)])
         return
     there, back = steps[0].target, steps[0].source
     photo = Photo.at(there)
