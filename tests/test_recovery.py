@@ -22,7 +22,7 @@ from tests.helpers import make_tree, read_tree
 from tests.sidecars import XMP
 from trayapp import disk, filing, place
 from trayapp.filing import GoneError, HalfDoneError, PlaceError, UndoError
-from trayapp.photo import Entry, Photo
+from trayapp.photo import Action, Entry, Photo
 from trayapp.settings import Sort
 from trayapp.steps import ChangedError, Step, inverse, prepare, steps_of, undo_steps
 
@@ -557,6 +557,73 @@ def test_a_photo_that_came_back_on_a_card_is_not_gone_because_the_card_is(
     mount(stick, other_disk)
     assert [row.state for row in books.filing.recover()] == ["undone"]
     assert read_tree(stick) == PHOTO
+
+
+@pytest.mark.parametrize("action", ["copy", "tag"])
+def test_an_undo_waits_for_the_card_with_all_that_it_is_about(
+    books: Books, stick: Path, other_disk: Path, action: Action
+) -> None:
+    """Nothing there to be taken back is not the same as taken back."""
+    photo = make_tree(stick, PHOTO) / "a.jpg"
+    entry = books.filing.file(plan(photo, Sort(action=action)), None)
+    begin_undo(books, entry, place_back(books, entry))  # killed here
+    unmount(stick)
+    assert books.filing.recover() == []
+    mount(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    books.filing.undo(books.journal.entry(entry.id))
+    assert read_tree(stick) == PHOTO
+
+
+def test_tags_on_a_card_are_not_given_up_because_the_card_is_away(
+    books: Books, stick: Path, other_disk: Path
+) -> None:
+    wanted = plan(make_tree(stick, PHOTO) / "a.jpg", Sort(action="tag"))
+    steps = tuple(prepare(step) for step in next(steps_of(wanted)))
+    books.journal.begin(wanted, steps, None)
+    place.carry_out(steps[0], lambda _: None)  # killed here
+    unmount(stick)
+    assert books.filing.recover() == []
+    mount(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_a_photo_that_has_reached_its_card_is_not_filed_twice(
+    books: Books, inbox: Path, stick: Path, other_disk: Path, action: Action
+) -> None:
+    """Killed right then, the card is pulled out, and the folder that it is mounted on stays."""
+    entry, (step,) = begun(books, inbox / "a.jpg", Sort(action=action, destination=str(stick)))
+    books.journal.made_folders([os.fsencode(step.target.parent)])
+    shutil.copy2(step.source, step.target)
+    books.journal.arrived(entry, "do", 0, Photo.at(step.target))  # killed here
+    unmount(stick)
+    assert books.filing.recover() == []
+    with pytest.raises(PlaceError):
+        books.filing.file(plan(inbox / "a.jpg", Sort(action=action)), None)
+    mount(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    assert read_tree(stick) == {"grizzly": PHOTO}
+
+
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_an_undo_waits_for_the_card_from_which_a_photo_has_yet_to_go(
+    books: Books, inbox: Path, stick: Path, other_disk: Path, action: Action
+) -> None:
+    sort = Sort(action=action, destination=str(stick))
+    entry = books.filing.file(plan(inbox / "a.jpg", sort), None)
+    (step,) = map(prepare, undo_steps(entry, books.journal.steps(entry, "do")))
+    begin_undo(books, entry, [step])
+    if action == "move":
+        shutil.copy2(step.source, step.target)
+        books.journal.arrived(entry, "undo", 0, Photo.at(step.target))  # killed here
+    unmount(stick)
+    assert books.filing.recover() == []
+    mount(stick, other_disk)
+    (settled,) = books.filing.recover()
+    if settled.state == "done":
+        books.filing.undo(settled)
+    assert (read_tree(inbox), read_tree(stick)) == (PHOTO, {})
 
 
 def test_a_photo_that_was_deleted_with_its_folder_is_waited_for_no_longer(

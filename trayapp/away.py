@@ -37,11 +37,24 @@ def is_away(folder: Path, photo: Photo | None, is_made: IsMade) -> bool:
 def is_bare(folder: Path, photo: Photo | None, is_made: IsMade) -> bool:
     """Whether `folder`, or what is left above it, may be the empty mount point of the disk that
     `photo` was on."""
-    left = next((path for path in (folder, *folder.parents) if path.is_dir()), None)
-    if photo is None or left is None or is_made(os.fsencode(left)):
+    left = _left(folder)
+    if photo is None or is_made(os.fsencode(left)):
         return False
     is_other = str(left.stat().st_dev) != photo.device
     return is_other and not os.path.ismount(left) and not any(left.iterdir())
+
+
+def is_unplugged(filed: Step, first: Step, is_made: IsMade) -> bool:
+    """Whether the row that filed by the step `filed`, and of which `first` is to be settled, has to
+    wait for a disk: nothing of it can be seen any more, or its two places have changed between
+    lying on one disk and lying on two, whatever numbers those have since.
+    """
+    if first.kind != "move" and not look(first.source) and not look(first.target):
+        return is_bare(first.target.parent, first.photo, is_made)
+    if filed.arrived is None or look(filed.target):
+        return False
+    source, target = (_left(path.parent).stat().st_dev for path in (filed.source, filed.target))
+    return (source != target) != filed.changed_disk
 
 
 def may_come_back(step: Step) -> Iterator[Step]:
@@ -56,3 +69,8 @@ def may_come_back(step: Step) -> Iterator[Step]:
             if elsewhere and look(missing) is None and look(there):
                 back = prepare(Step(step.kind, there, missing, photo))
                 yield replace(back, kind="remove")
+
+
+def _left(folder: Path) -> Path:
+    """What is left of the way to `folder`: at least the root."""
+    return next(path for path in (folder, *folder.parents) if path.is_dir() or path == path.parent)

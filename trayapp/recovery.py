@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from trayapp import disk, place
-from trayapp.away import is_away, is_bare, may_come_back
+from trayapp.away import is_away, is_bare, is_unplugged, may_come_back
 from trayapp.carry import Carrier, PlaceError, words
 from trayapp.journal import Journal, Phase
 from trayapp.photo import BeartrayError, Entry, Photo
@@ -116,6 +116,9 @@ class Recovery:
             place.tidy(step, entry.time, self._journal.now())
         folders = (path.parent for step in steps for path in (step.target, step.source))
         with disk.held_folders(folders) as held:  # a disk that goes away is noticed
+            filed = self._journal.steps(entry, "do")[0]
+            if is_unplugged(filed, steps[0], self._journal.made_folder):
+                raise PlaceError(f"{steps[0].target} cannot be seen; its disk may be away")
             if self._stand(steps[0]) is Stand.BEFORE:
                 if not self._can_be_seen(steps[0]):
                     raise PlaceError(f"neither {steps[0].source} nor {steps[0].target} can be seen")
