@@ -147,6 +147,22 @@ def test_a_copy_is_moved_and_its_original_stays(bench: Bench) -> None:
     assert names(bench.folder) == {"a.jpg"}
 
 
+def test_none_of_these_puts_no_copy_beside_a_photo_that_was_not_recognised(bench: Bench) -> None:
+    """Put right it was copied; the copy was put back as "a (2).jpg", beside the photo itself."""
+    bench.sort, photo = Sort("copy"), bench.photo()
+    bench.books.notes.leave(photo, Verdict(None, 0.4, {}, "unsure"))
+    (id_,) = _left(bench)
+    done = [bench.correct(id_, "teddy")]
+    trees = [{"a.jpg", "teddy/a.jpg"}, {"a.jpg", "black/a.jpg"}, {"a.jpg", "unsure/a.jpg"}]
+    for label in ("black", None):
+        done.append(bench.correct(done[-1].id, label))
+    assert Photo.at(photo.path).is_same_file(photo)
+    for entry, tree in zip(reversed(done), reversed(trees), strict=True):
+        assert names(bench.folder) == tree
+        bench.undo(entry)
+    assert names(bench.folder) == {"a.jpg"} and _left(bench) == [id_]
+
+
 def test_tags_are_replaced_not_added_to(bench: Bench) -> None:
     bench.sort = Sort(action="tag")
     photo = bench.photo()

@@ -98,9 +98,9 @@ class Correct:
             verdict = replace(verdict, taken=self._taken(photo.path))
         if entry.state == "done" and sort.action != "move":  # the copy is moved, not copied again
             sort = structs.replace(sort, action="move")
-        base, first = self._base(entry, photo, verdict, rules), self._first(entry)
-        plan = decide(photo, verdict, sort, rules.root, base) or _back(first, photo, verdict, base)
-        plan = replace(plan, corrects=corrects, name=first.path.name)
+        base, rows = self._base(entry, photo, verdict, rules), self._rows(entry)
+        plan = decide(photo, verdict, sort, rules.root, base) or _back(rows, photo, verdict, base)
+        plan = replace(plan, corrects=corrects, name=rows[-1].path.name)
         if plan.folder == photo.path.parent:  # a label that the folder's name says nothing of
             return replace(plan, action="tag", folder=None), [(_nothing(photo),)]
         return plan, None
@@ -115,8 +115,9 @@ class Correct:
     def _base(self, entry: Entry, photo: Photo, verdict: Verdict, rules: Rules) -> Path:
         """The folder of the class folders that the photo was filed among, as a person may watch
         another one since."""
-        origin = self._first(entry).path.parent
-        for one in chain(entry, self._journal.puts_right):
+        rows = self._rows(entry)
+        origin = rows[-1].path.parent
+        for one in rows:
             folder = one.destination.parent
             said = replace(verdict, label=one.label)
             base = base_of(folder, photo, said, rules.sort) if folder != origin else None
@@ -125,17 +126,14 @@ class Correct:
         elsewhere = entry.state == "left" and not photo.path.is_relative_to(rules.root)
         return rules.sort.base(photo.path.parent if elsewhere else rules.root)
 
-    def _first(self, entry: Entry) -> Entry:
-        """How the photo was filed before anybody put anything right."""
-        *_, first = chain(entry, self._journal.puts_right)
-        return first
+    def _rows(self, entry: Entry) -> list[Entry]:
+        """`entry` and what it puts right; the last is of before anybody put anything right."""
+        return list(chain(entry, self._journal.puts_right))
 
     def _retag(self, entry: Entry, photo: Photo, label: str | None) -> tuple[Step, ...]:
         """From the tags that were written to what there was before, with the new label."""
-        first = self._first(entry)
-        original = {
-            (step.kind, step.target): step.before for step in self._journal.steps(first, "do")
-        }
+        first = self._journal.steps(self._rows(entry)[-1], "do")
+        original = {(step.kind, step.target): step.before for step in first}
         return tuple(
             replace(
                 step,
@@ -148,15 +146,15 @@ class Correct:
         )
 
 
-def _back(first: Entry, photo: Photo, verdict: Verdict, base: Path) -> Plan:
-    """Where a photo of none of these belongs, or one whose folder stays the same; `first` is how
-    it was filed before anybody put anything right."""
+def _back(rows: Sequence[Entry], photo: Photo, verdict: Verdict, base: Path) -> Plan:
+    """Where a photo of none of these belongs, or one whose folder stays the same; `rows` are how
+    it was filed and put right so far, the newest first."""
     if verdict.label is not None:
         folder = photo.path.parent
-    elif first.action == "copy":  # the photo itself has never left its place
+    elif any(row.action == "copy" for row in rows):  # the photo itself has never left its place
         folder = base / UNSURE
     else:
-        folder = first.path.parent
+        folder = rows[-1].path.parent
     return Plan(photo, verdict, "move", folder)
 
 
