@@ -7,8 +7,11 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -254,6 +257,60 @@ NAMES = [
     "ü" * 122 + ".jpg",
     b"\xff\xfe.jpg",
 ]
+
+
+@contextmanager
+def cannot_be_looked_at(path: Path) -> Iterator[None]:
+    """As on a share that does not answer for a moment."""
+
+    def lstat(asked: Any, **options: Any) -> os.stat_result:
+        if Path(os.fsdecode(asked)) == path:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(asked, **options)
+
+    real = os.lstat
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "lstat", lstat)
+        yield
+
+
+def test_a_name_that_cannot_be_looked_at_is_not_taken_for_a_free_one(
+    books: Books, inbox: Path
+) -> None:
+    """Of a photo and a copy of it in the class folder, one was removed; undo did the same."""
+    copy = make_tree(inbox / "grizzly", {}) / "a.jpg"
+    shutil.copy2(inbox / "a.jpg", copy)
+    before = read_tree(inbox)
+    with cannot_be_looked_at(copy), pytest.raises(PlaceError, match="stays in place"):
+        books.filing.file(plan(inbox / "a.jpg"), None)
+    assert read_tree(inbox) == before
+    copy.unlink()
+    entry = books.filing.file(plan(inbox / "a.jpg"), None)
+    shutil.copy2(copy, inbox / "a.jpg")
+    with cannot_be_looked_at(inbox / "a.jpg"), pytest.raises(UndoError, match="stays filed"):
+        books.filing.undo(entry)
+    assert read_tree(inbox) == before
+
+
+def test_a_folder_that_cannot_be_looked_at_is_not_taken_for_one_that_was_made(
+    books: Books, inbox: Path
+) -> None:
+    """It went with the photo when that was taken back."""
+    years = make_tree(inbox / "2026", {})
+    sort = Sort(subfolder="2026/{label}")
+    with cannot_be_looked_at(years), pytest.raises(PlaceError, match="stays in place"):
+        books.filing.file(plan(inbox / "a.jpg", sort), None)
+    books.filing.undo(books.filing.file(plan(inbox / "a.jpg", sort), None))
+    assert read_tree(inbox) == {"2026": {}, "a.jpg": "photo", "notes.txt": "mine"}
+
+
+def test_a_photo_that_cannot_be_looked_at_is_not_gone(books: Books, inbox: Path) -> None:
+    wanted = plan(inbox / "a.jpg")
+    with pytest.MonkeyPatch.context() as patch:
+        gone = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(inbox))
+        patch.setattr(place, "check", Mock(side_effect=gone))
+        with cannot_be_looked_at(inbox / "a.jpg"), pytest.raises(PlaceError, match="stays in"):
+            books.filing.file(wanted, None)
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))

@@ -92,7 +92,7 @@ class Carrier:
                 f"{plan.photo.path.name} stays in place: {plan.base} is not there; connect its"
                 " disk or make it"
             )
-        missing = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
+        missing = [path for path in (folder, *folder.parents) if not disk.is_there(path)]
         self._journal.made_folders(os.fsencode(path) for path in missing)
         try:
             folder.mkdir(parents=True, exist_ok=True)

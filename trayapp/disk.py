@@ -29,6 +29,30 @@ _UNSYNCED = _UNSUPPORTED | {errno.EACCES, errno.EBADF, errno.EISDIR}
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
+def is_there(path: Path | bytes) -> bool:
+    """Whether anything has this name, a link that leads nowhere, too.
+
+    Raises `OSError` where that cannot be told; `os.path.lexists` says then that nothing has.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # nothing can have such a name
+            return False
+        raise
+    return True
+
+
+def is_gone(path: Path | bytes) -> bool:
+    """Whether it is certain that nothing has this name."""
+    try:
+        return not is_there(path)
+    except OSError:
+        return False
+
+
 class UncertainError(OSError):
     """It is done, but the disk failed or went away before that was certain to last."""
 

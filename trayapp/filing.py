@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,7 +59,7 @@ class Filing:
             place.check(plan.photo)
             return self._file(plan, batch, steps_of(plan) if offers is None else offers)
         except FileNotFoundError as error:
-            if not os.path.lexists(path):
+            if disk.is_gone(path):
                 raise GoneError(f"{path} is no longer there") from None
             raise PlaceError(f"{path.name} stays in place: {explain(error)}") from None
         except OSError as error:
@@ -167,7 +166,7 @@ class Filing:
         one of that stem, as the raw file is."""
         stem = Path(sidecar.stem).stem if Path(sidecar.stem).suffix else sidecar.stem
         for entry in self._journal.filed_from(sidecar.parent, stem):
-            if entry.action == "tag" or entry.path.exists():
+            if entry.action == "tag" or disk.is_there(entry.path):
                 continue
             if sidecar.stem == entry.path.name:
                 return entry

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from trayapp import tags
-from trayapp.disk import being_written
+from trayapp.disk import being_written, is_there
 from trayapp.photo import BeartrayError, Entry, NotAPhotoError, Photo, Plan
 
 Kind = Literal["move", "copy", "remove", "write", "restore", "tag"]
@@ -98,7 +98,7 @@ def steps_of(plan: Plan) -> Iterator[tuple[Step, ...]]:
             (path, photo, plan.folder / _companion_name(path.name, source, name))
             for path, photo in companions
         ]
-        if any(os.path.lexists(target) for _, _, target in targets):
+        if any(is_there(target) for _, _, target in targets):
             continue
         yield tuple(Step(kind, path, target, photo) for path, photo, target in targets)
 
@@ -128,7 +128,7 @@ def undo_steps(entry: Entry, steps: Sequence[Step]) -> Iterator[Step]:
     ]
     moves += _others_that_went_along(steps, {path.name.casefold() for path in beside})
     for source, target, photo in moves:
-        if os.path.lexists(target):
+        if is_there(target):
             raise ChangedError(f"its old place {target} is taken")
         yield Step("move", source, target, photo)
 
