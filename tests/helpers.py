@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -92,6 +93,30 @@ def files(folder: Path) -> dict[str, bytes]:
 def names(folder: Path) -> set[str]:
     """The path of every file below `folder`, inside it; also while files come and go."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@contextmanager
+def cannot_be_looked_at(path: Path, *, for_long: bool = False) -> Iterator[None]:
+    """The next look at `path` fails, as on a share that does not answer for a moment; all that are
+    taken meanwhile, where it does not `for_long`."""
+    looks = 0
+
+    def once(call: Callable[..., os.stat_result]) -> Callable[..., os.stat_result]:
+        def look(asked: Any, **options: Any) -> os.stat_result:
+            nonlocal looks
+            if not isinstance(asked, int) and Path(os.fsdecode(asked)) == path:
+                looks += 1
+                if looks == 1 or for_long:
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return call(asked, **options)
+
+        return look
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "stat", once(os.stat))
+        patch.setattr(os, "lstat", once(os.lstat))
+        yield
+    assert looks, "nobody has looked"
 
 
 @contextmanager

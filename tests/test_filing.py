@@ -7,8 +7,6 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -16,7 +14,7 @@ from unittest.mock import Mock
 import pytest
 
 from tests.books import Books, open_books, part_disks, plan
-from tests.helpers import make_tree, read_tree, tiny_disk
+from tests.helpers import cannot_be_looked_at, make_tree, read_tree, tiny_disk
 from tests.sidecars import XMP
 from trayapp import disk, place
 from trayapp.commands.sorting import Sorting
@@ -259,21 +257,6 @@ NAMES = [
 ]
 
 
-@contextmanager
-def cannot_be_looked_at(path: Path) -> Iterator[None]:
-    """As on a share that does not answer for a moment."""
-
-    def lstat(asked: Any, **options: Any) -> os.stat_result:
-        if Path(os.fsdecode(asked)) == path:
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        return real(asked, **options)
-
-    real = os.lstat
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "lstat", lstat)
-        yield
-
-
 def test_a_name_that_cannot_be_looked_at_is_not_taken_for_a_free_one(
     books: Books, inbox: Path
 ) -> None:
@@ -298,7 +281,10 @@ def test_a_folder_that_cannot_be_looked_at_is_not_taken_for_one_that_was_made(
     """It went with the photo when that was taken back."""
     years = make_tree(inbox / "2026", {})
     sort = Sort(subfolder="2026/{label}")
-    with cannot_be_looked_at(years), pytest.raises(PlaceError, match="stays in place"):
+    with (
+        cannot_be_looked_at(years, for_long=True),
+        pytest.raises(PlaceError, match="stays in place"),
+    ):
         books.filing.file(plan(inbox / "a.jpg", sort), None)
     books.filing.undo(books.filing.file(plan(inbox / "a.jpg", sort), None))
     assert read_tree(inbox) == {"2026": {}, "a.jpg": "photo", "notes.txt": "mine"}

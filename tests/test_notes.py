@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.books import open_books
-from tests.helpers import make_tree
+from tests.helpers import cannot_be_looked_at, make_tree
 from trayapp.notes import Notes, Outcome
 from trayapp.photo import Photo
 
@@ -103,6 +103,16 @@ def test_existing_photos_are_those_below_the_folder(
     assert notes.count_existing(root) == len(inside)
     assert notes.count_existing(tmp_path) == len(inside) + len(beside)
     assert notes.count_existing(Path("/")) == len(inside) + len(beside)
+
+
+def test_what_cannot_be_looked_at_has_not_vanished(notes: Notes, tmp_path: Path) -> None:
+    """It was filed as a new one, as soon as its folder could be read again."""
+    root = make_tree(tmp_path / "inbox", {"a.jpg": "a", "b.jpg": "b", "c.jpg": "c"})
+    notes.add_root(root, [Photo.at(path) for path in root.iterdir()])
+    (root / "b.jpg").unlink()
+    with cannot_be_looked_at(root / "a.jpg"):
+        notes.forget_vanished(root, "existing", unless_all=True)
+    assert notes.existing(root) == [root / "a.jpg", root / "c.jpg"]
 
 
 def test_what_vanished_is_forgotten_page_by_page(

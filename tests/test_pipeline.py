@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.books import Books, plan
-from tests.helpers import make_tree, read_tree, wait_until
+from tests.helpers import cannot_be_looked_at, make_tree, read_tree, wait_until
 from trayapp import disk
 from trayapp.engine import EngineError
 from trayapp.inbox import Inbox
@@ -328,6 +328,16 @@ def test_photos_that_are_there_already_are_left_alone_until_asked(world: World) 
     world.inbox.close()
 
 
+def test_an_old_photo_that_cannot_be_looked_at_is_no_new_one(world: World) -> None:
+    make_tree(world.root, {"grizzly old.jpg": "1", "black old.jpg": "2"})
+    with cannot_be_looked_at(world.root / "grizzly old.jpg"):
+        world.inbox.tick(0)
+    world.run(5)
+    assert world.asked == []
+    assert world.books.notes.count_existing(world.root) == 2
+    world.inbox.close()
+
+
 def test_a_photo_that_came_since_the_folder_was_named_is_new(world: World) -> None:
     make_tree(world.root, {"grizzly old.jpg": "1"})
     named = (world.root / "grizzly old.jpg").stat().st_ctime + 0.001
@@ -414,6 +424,20 @@ def test_a_photo_is_known_by_what_it_is_not_only_by_its_name(world: World) -> No
     world.pipeline.put(Gone(path))
     world.run(1)
     assert world.books.notes.noted(photo) is None
+
+
+def test_a_photo_that_cannot_be_looked_at_is_not_forgotten(world: World) -> None:
+    """It was taken back: filed again as soon as the share answers, that would be undone."""
+    path = world.drop("grizzly.jpg")
+    world.run(1)
+    (entry,) = world.books.journal.history()
+    world.books.filing.undo(entry)
+    with cannot_be_looked_at(path):
+        world.pipeline.put(Gone(path))  # late
+        world.run(1)
+    world.pipeline.put(Seen(path))
+    world.run(5)
+    assert read_tree(world.root) == {"grizzly.jpg": "grizzly.jpg"}
 
 
 def test_the_engine_gets_more_photos_while_those_that_it_knows_are_filed(

@@ -17,7 +17,7 @@ PARTS_OF = {  # what a stage is made of, besides photo and settings
     "database": {"shared_memory"},
     "history": {"corrections", "database", "rows", "steps"},
     "journal": {"corrections", "database", "history", "notes", "rows", "steps"},
-    "notes": {"corrections", "database"},
+    "notes": {"corrections", "database", "disk"},
     "place": {"disk", "rewrite", "steps"},
     "rewrite": {"disk", "steps", "tags"},
     "rows": {"corrections", "database", "notes", "steps"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trayapp.errors import explain
 from trayapp.notes import Notes
-from trayapp.photo import Photo
+from trayapp.photo import NotAPhotoError, Photo
 from trayapp.settings import Folder
 from trayapp.watch import Gone, Seen, Watcher, WatchError, is_sidecar, is_wanted, scan
 
@@ -70,8 +70,8 @@ class Inbox:
 
     def _choose(self) -> None:
         """What is in the folder is left alone until asked. Raises `OSError`."""
-        old = (path for path in self._files() if _came_before(path, self._since))
-        self._notes.add_root(self.root, (photo for path in old if (photo := Photo.seen(path))))
+        old = (_if_before(path, self._since) for path in self._files())
+        self._notes.add_root(self.root, filter(None, old))
 
     def rescan(self, sidecars: bool = False) -> None:
         """Look through the whole folder, a slice at each `tick`; also for `sidecars` that came
@@ -199,12 +199,17 @@ class Inbox:
         self.problem = problem
 
 
-def _came_before(path: Path, moment: float) -> bool:
-    """By the change time, which unlike the photo's own is set when a file is moved or copied in."""
+def _if_before(path: Path, moment: float) -> Photo | None:
+    """The photo, if it came before that: by the change time, which unlike the photo's own is set
+    when a file is moved or copied in. One that cannot be looked at now is taken for an old one,
+    whatever it turns out to be."""
     try:
-        return path.lstat().st_ctime < moment
+        status = path.lstat()
+        return Photo.from_stat(path, status) if status.st_ctime < moment else None
+    except (FileNotFoundError, NotAPhotoError):
+        return None
     except OSError:
-        return False
+        return Photo(path, 0, 0, "")
 
 
 def _missing(root: Path) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal, cast
 
+from trayapp import disk
 from trayapp.corrections import CURRENT, corrected_by
 from trayapp.database import Database, path_of, raw
 from trayapp.photo import Entry, Photo, Verdict
@@ -70,6 +71,7 @@ class Notes:
                 return cast(Outcome, outcome)
             return None
         for path, _, _, file_id, outcome in rows:
+            # What cannot be looked at counts as gone here: then nothing is done with the photo.
             renamed = file_id == photo.file_id and not os.path.lexists(path)
             if renamed and not self._is_awaited(path):
                 self._rename(path, photo, outcome)
@@ -117,11 +119,12 @@ class Notes:
     def forget_vanished(
         self, root: Path, outcome: Literal["existing", "unsure"], *, unless_all: bool = False
     ) -> None:
-        """Forget the photos in `root` (and below) of that outcome that are no longer there."""
+        """Forget the photos in `root` (and below) of that outcome that are certainly no longer
+        there."""
         found, gone = 0, list[bytes]()
         for path in self._pages(root, outcome):
             found += 1
-            if not os.path.lexists(path):
+            if disk.is_gone(path):
                 gone.append(path)
         if unless_all and len(gone) == found:
             return

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from trayapp.photo import BeartrayError, Photo, Verdict
 from trayapp.rows import TakenError
 from trayapp.settings import Sort
 from trayapp.settle import Settle
-from trayapp.steps import ChangedError
+from trayapp.steps import ChangedError, look
 from trayapp.tell import Filed, Gather, Left, Notice, Trouble
 from trayapp.watch import Gone, Seen, is_sidecar
 
@@ -145,12 +146,13 @@ class Pipeline:
             self._stuck(error, getattr(message, "photo", None))
 
     def _forget(self, path: Path) -> None:
-        """Unless something lies there again: an event may be older than an undo."""
-        if Photo.seen(path) is None:
-            self.settle.forget(path)
-            self._notes.forget(path)
-            self._doubted.pop(path, None)
-            self._told.pop(path, None)
+        """Unless something lies there again, or may: an event may be older than an undo."""
+        with suppress(OSError):
+            if look(path) is None:
+                self.settle.forget(path)
+                self._notes.forget(path)
+                self._doubted.pop(path, None)
+                self._told.pop(path, None)
 
     def _feed(self) -> None:
         """Give the engine as much as it takes, of what is fully written."""
