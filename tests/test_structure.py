@@ -20,7 +20,7 @@ PARTS_OF = {  # what a stage is made of, besides photo and settings
     "notes": {"corrections", "database", "disk"},
     "place": {"disk", "rewrite", "steps"},
     "rewrite": {"disk", "steps", "tags"},
-    "rows": {"corrections", "database", "notes", "steps"},
+    "rows": {"corrections", "database", "disk", "notes", "steps"},
     "steps": {"disk", "tags"},
     "tags": {"xmp"},
     "watch": {"inotify"},

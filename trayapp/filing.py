@@ -79,7 +79,7 @@ class Filing:
             return self._undo(entry, *self._back(entry))
         except TakenError as error:
             raise UndoError(str(error)) from None
-        except FileExistsError as error:
+        except OSError as error:
             raise UndoError(f"{entry.path.name} stays filed: {explain(error)}") from None
         finally:
             self._recovery.leave(entry)

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from trayapp.corrections import CURRENT
 from trayapp.database import JournalError, path_of, raw
+from trayapp.disk import is_there
 from trayapp.notes import Outcome, below, drop_note, outcome_before, write_note
 from trayapp.photo import BeartrayError, Entry, Photo, State
 from trayapp.steps import Step
@@ -79,9 +80,9 @@ def refuse_if_taken(db: sqlite3.Connection, steps: Sequence[Step], but: int | No
     """What lies where another unfinished row than `but` has its photo from, or brings it to, is
     taken for that photo, so that the name is not free; nor is one where something lies by now,
     which a row has brought there that was begun and finished since the `steps` were listed.
-    Raises `FileExistsError`."""
+    Raises `FileExistsError`, and `OSError` where that cannot be told."""
     new = [step.target for step in steps if step.kind in ("move", "copy")]
-    there = [target for target in new if os.path.lexists(target)]
+    there = [target for target in new if is_there(target)]
     if there or _is_at_work(db, steps[0].target, but):
         taken = str(there[0] if there else steps[0].target)
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), taken)
