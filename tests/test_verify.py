@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import sqlite3
@@ -12,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.books import Books, part_disks, plan
+from tests.books import Books, plan
 from tests.helpers import make_tree
 from tests.sidecars import XMP
-from trayapp import disk, place
+from trayapp import place
 from trayapp.audit import audit
 from trayapp.database import Database, JournalError
 from trayapp.filing import HalfDoneError, PlaceError
@@ -310,36 +309,6 @@ def test_a_photo_that_was_taken_back_filed_again_and_then_deleted(
     again = books.filing.file(plan(inbox / "b.jpg"), None)
     again.destination.unlink()
     assert [one.path for one in look() if one.kind == "missing"] == [again.destination]
-
-
-def test_a_photo_that_came_back_from_a_stick_with_a_coarser_time(
-    books: Books, inbox: Path, look: Callable[..., list[Finding]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """FAT keeps even seconds; it was there until it turned out that its sidecar cannot go along."""
-
-    def keep_even_seconds(source: Path, target: Path) -> None:
-        keep(source, target)
-        os.utime(target, (target.stat().st_mtime // 2 * 2,) * 2)
-
-    def full(source: Path, target: Path) -> None:
-        if source.suffix == ".xmp":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        copy(source, target)
-
-    keep, copy = disk.keep_properties, disk.copy_verified
-    part_disks(monkeypatch)
-    monkeypatch.setattr(disk, "keep_properties", keep_even_seconds)
-    os.utime(inbox / "a.jpg", (1_600_000_001.9,) * 2)
-    books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
-    with monkeypatch.context() as patch, pytest.raises(PlaceError, match="disk is full"):
-        patch.setattr(disk, "copy_verified", full)
-        books.filing.file(plan(inbox / "a.jpg"), None)
-    assert (inbox / "a.jpg").stat().st_mtime == 1_600_000_000
-    assert kinds(look()) == ["ok", "ok"]
-    moved = books.filing.file(plan(inbox / "a.jpg"), None)
-    assert kinds(look()) == ["filed again", "ok", "ok"]
-    moved.destination.unlink()
-    assert [one.path for one in look() if one.kind == "missing"] == [moved.destination]
 
 
 def test_a_photo_that_another_one_was_put_over(

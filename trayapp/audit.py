@@ -70,13 +70,6 @@ class JournalBook:
         found = self._journal.began_at(place, entry.id)
         return [(later, self._photo(later)) for later in found]
 
-    def brought_back(self, entry: Entry, photo: Photo) -> Iterator[Photo]:
-        for failed in self._journal.failed_at(entry.place, entry.id):
-            for step in self._journal.steps(failed, "do")[:1]:
-                if step.photo and step.arrived and step.photo.looks_like(photo):
-                    photo = step.arrived
-                    yield photo
-
     def is_filed(self, there: Photo) -> bool:
         filed = self._notes.filed_at(there.path)
         return filed is not None and filed.looks_like(there)

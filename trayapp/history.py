@@ -37,10 +37,6 @@ class History:
         where = "WHERE path = ? AND id > ? AND state NOT IN ('failed', 'left') ORDER BY id"
         return self._entries(where, raw(path), after)
 
-    def failed_at(self, path: Path, after: int) -> list[Entry]:
-        """The entries after one that were to take a photo from `path` and came to nothing."""
-        return self._entries("WHERE path = ? AND id > ? AND state = 'failed'", raw(path), after)
-
     def taken_back_from(self, path: Path) -> list[Entry]:
         """The entries that put a photo at `path` and were undone."""
         return self._entries("WHERE destination = ? AND state = 'undone'", raw(path))

@@ -85,10 +85,6 @@ class Book(Protocol):
     def filed_later(self, entry: Entry, place: Path) -> Sequence[tuple[Entry, Photo | None]]:
         """The rows after `entry` that began with a photo at `place`, each with that photo."""
 
-    def brought_back(self, entry: Entry, photo: Photo) -> Iterator[Photo]:
-        """How the photo at the place of `entry` looks since later rows took it to another disk,
-        which may keep times less exactly, and brought it back because the rest failed."""
-
     def is_filed(self, there: Photo) -> bool:
         """Whether a photo like the one that lies there counts as filed there."""
 
@@ -131,15 +127,13 @@ def _photo(row: Row, disk: Disk, book: Book) -> Finding:
     there = disk.look(place)
     if entry.state == "failed" or photo is None:
         return Finding("ok", place, entry)
-    versions = [photo, *book.brought_back(entry, photo)]
-    if there is not None and any(there.looks_like(version) for version in versions):
+    if there is not None and there.looks_like(photo):
         return Finding("ok", place, entry, photo=photo)
-    for version in versions:
-        other = _later(entry, version, book)
-        if other is None and place == entry.path:  # where an earlier row had brought it
-            other = book.taken_back(place, version)
-        if other is not None:
-            return Finding("filed again", place, entry, photo=photo, why=f"entry {other.id}")
+    other = _later(entry, photo, book)
+    if other is None and place == entry.path:  # where an earlier row had brought it
+        other = book.taken_back(place, photo)
+    if other is not None:
+        return Finding("filed again", place, entry, photo=photo, why=f"entry {other.id}")
     replaced = there is not None and book.is_another(there)
     if there is not None and not replaced:
         return Finding("edited", place, entry, photo=photo)
