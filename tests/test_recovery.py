@@ -381,7 +381,7 @@ def test_a_late_sidecar_in_a_folder_that_cannot_be_read_is_a_reason_not_an_error
 ) -> None:
     books.filing.file(plan(inbox / "a.jpg"), None)
     make_tree(inbox, {"a.jpg.xmp": "late"})
-    fail_once(monkeypatch, Path, "exists", errno.EIO)
+    fail_once(monkeypatch, disk, "is_there", errno.EIO)
     with pytest.raises(PlaceError, match="stays in place"):
         books.filing.follow(inbox / "a.jpg.xmp")
 
