@@ -879,6 +879,23 @@ def test_a_copy_is_known_after_a_power_cut_whatever_has_its_photos_name_by_now(
     assert read_tree(inbox) == {"a.jpg": "other", "grizzly": {"a.jpg": "photo"}}
 
 
+def test_a_photo_is_known_after_a_power_cut_whatever_has_its_old_name_by_now(
+    books: Books, inbox: Path
+) -> None:
+    """As the copy above; this one was renamed on its own disk."""
+    wanted = plan(inbox / "a.jpg")
+    (step,) = map(prepare, next(steps_of(wanted)))
+    photo = wanted.photo
+    elsewhere = replace(step, photo=replace(photo, file_id=f"1:{photo.number}"))
+    books.journal.begin(wanted, [elsewhere], None)
+    step.target.parent.mkdir()
+    step.source.rename(step.target)  # killed before the row was closed
+    step.source.write_text("other")
+    os.utime(step.source, ns=(photo.mtime_ns, photo.mtime_ns))
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    assert read_tree(inbox) == {"a.jpg": "other", "grizzly": {"a.jpg": "photo"}}
+
+
 def test_a_folder_that_undo_has_removed_is_not_on_a_disk_that_is_away(
     books: Books, inbox: Path
 ) -> None:

@@ -243,4 +243,6 @@ def _is_ours(target: Photo, step: Step) -> bool:
     source = look(step.source)
     if source is None or step.photo is None or not source.looks_like(step.photo):
         return True  # what lies at the source, if anything, is another file
+    if target.device == source.device and target.number == step.photo.number != source.number:
+        return True  # renamed on its disk
     return disk.same_bytes(step.source, step.target)
