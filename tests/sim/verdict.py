@@ -134,15 +134,14 @@ def _filed_twice(run: Run, rows: list[Entry]) -> Counter[bytes]:
 
 def _held_a_name(run: Run, path: str, data: bytes, rows: list[Entry]) -> bool:
     """Whether this is the empty file that held a photo's name on a share, after a power cut, and
-    the person deleted the photo before Beartray could look: it may be the photo, emptied."""
-    inode = run.world.disks.find(path)
+    the person deleted or moved the photo before Beartray could look: it may be the photo, emptied.
+    """
+    inode, person = run.world.disks.find(path), run.person
     if data or inode.disk.exclusive_rename or inode.disk.hard_links:
         return False
-    return any(
-        run.person.removed[run.begun.get(entry.id, b"")]
-        and path in (str(entry.path), str(entry.destination))
-        for entry in rows
-    )
+    of_it = [entry for entry in rows if path in (str(entry.path), str(entry.destination))]
+    contents = [run.begun.get(entry.id, b"") for entry in of_it]
+    return any(person.removed[content] or person.moves[content] for content in contents)
 
 
 def _check_strange(run: Run, path: str, data: bytes, tagged: set[str]) -> None:
