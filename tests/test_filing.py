@@ -721,6 +721,25 @@ def test_a_destination_that_is_not_connected_is_not_made(
     assert not away.parent.exists()
 
 
+def test_a_destination_that_is_pulled_out_this_moment_is_not_made(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder would be one of another disk, and the card be mounted beside or over it."""
+    card, is_dir = make_tree(tmp_path / "card", {}), Path.is_dir
+
+    def pull_out(path: Path) -> bool:
+        was_there = is_dir(path)
+        if path == card and was_there:
+            card.rmdir()
+        return was_there
+
+    monkeypatch.setattr(Path, "is_dir", pull_out)
+    with pytest.raises(PlaceError, match="stays in place"):
+        books.filing.file(plan(inbox / "a.jpg", Sort(destination=str(card))), None)
+    assert not card.exists()
+    assert not books.journal.made_folder(os.fsencode(card))
+
+
 @pytest.mark.parametrize("inside", ["", "DCIM"])
 def test_a_photo_does_not_go_back_to_a_card_that_is_pulled_out(
     books: Books, tmp_path: Path, inside: str

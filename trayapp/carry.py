@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -92,10 +92,11 @@ class Carrier:
                 f"{plan.photo.path.name} stays in place: {plan.base} is not there; connect its"
                 " disk or make it"
             )
-        missing = [path for path in (folder, *folder.parents) if not disk.is_there(path)]
+        missing = [path for path in _on_the_way(folder, plan) if not disk.is_there(path)]
         self._journal.made_folders(os.fsencode(path) for path in missing)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            for path in reversed(missing or [folder]):  # not the base, which may go this moment
+                path.mkdir(exist_ok=True)
         except FileExistsError:
             raise PlaceError(f"{folder} is a file, not a folder; rename it") from None
 
@@ -130,15 +131,21 @@ def _in_order(steps: Sequence[Step]) -> list[tuple[int, Step]]:
     return numbered[::-1] if steps[0].kind == "remove" else numbered
 
 
+def _on_the_way(folder: Path, plan: Plan) -> Iterator[Path]:
+    """`folder` and what is above it, up to the base, or a folder that the photo is in."""
+    for path in (folder, *folder.parents):
+        if path == plan.base or plan.photo.path.is_relative_to(path):
+            return
+        yield path
+
+
 def _strangers_link(folder: Path, plan: Plan) -> Path | None:
-    """A link on the way from the photo's place, or the base, to `folder` that is neither this
-    user's nor the system's: who shares a folder with others is not sent elsewhere by them.
+    """A link on the way to `folder` that is neither this user's nor the system's: who shares a
+    folder with others is not sent elsewhere by them.
     """
     if not hasattr(os, "getuid"):
         return None
-    for path in (folder, *folder.parents):
-        if path == plan.base or plan.photo.path.is_relative_to(path):
-            return None
+    for path in _on_the_way(folder, plan):
         with suppress(OSError):
             status = path.lstat()
             if stat.S_ISLNK(status.st_mode) and status.st_uid not in (0, os.getuid()):
