@@ -226,9 +226,10 @@ def _left_agree(run: Run, database: Database) -> None:
         paths = [path_of(value) for (value,) in db.execute(query).fetchall()]
     tree = run.witness.contents()
     for path in paths:
-        content = run.left.get(path)  # unknown where the person has renamed it
-        moved = content is None or content in run.person.touched
-        if not moved and tree.get(str(path)) != content:
+        content, there = run.left.get(path), tree.get(str(path))
+        # Unknown where the person has renamed it; or it is another that has its name since.
+        moved = content is None or not run.person.touched.isdisjoint({content, there})
+        if not moved and there != content:
             raise LostError(f"listed as not recognised, and not there: {path}: {content!r}")
 
 
