@@ -16,12 +16,14 @@ import pytest
 from tests.books import Books, open_books, part_disks, plan
 from tests.helpers import cannot_be_looked_at, make_tree, read_tree, tiny_disk
 from tests.sidecars import XMP
-from trayapp import disk, place
+from trayapp import disk, place, tags
+from trayapp.carry import Carrier
 from trayapp.commands.sorting import Sorting
 from trayapp.filing import GoneError, PlaceError, UndoError
 from trayapp.photo import BeartrayError, Entry, Photo, Plan, Verdict
 from trayapp.settings import Sort
 from trayapp.steps import ChangedError, Step, prepare, steps_of
+from trayapp.tags import SystemTags, add_xdg_tags
 
 
 @pytest.fixture
@@ -209,6 +211,62 @@ def test_tags_are_written_beside_the_photo_and_taken_back(books: Books, tmp_path
     assert (inbox / "a.jpg").read_bytes() == b"photo"
     books.filing.undo(entry)
     assert read_tree(inbox) == {"a.jpg": "photo", "a.jpg.xmp": XMP}
+
+
+class Attributes:
+    """Of one photo, on a disk that `stalls` while its attributes are read."""
+
+    def __init__(self, value: bytes | None) -> None:
+        self.value, self.stalls = value, False
+
+    def get(self, path: Path, _name: str, /) -> bytes:
+        if self.stalls or self.value is None:
+            number = errno.EIO if self.stalls else errno.ENODATA
+            raise OSError(number, os.strerror(number), str(path))
+        return self.value
+
+    def set(self, _path: Path, _name: str, value: bytes, /) -> None:
+        self.value = value
+
+    def remove(self, _path: Path, _name: str, /) -> None:
+        self.value = None
+
+
+@pytest.fixture
+def attributes(monkeypatch: pytest.MonkeyPatch) -> Attributes:
+    kept = Attributes(b"river")
+    monkeypatch.setattr(tags, "system_tags", lambda: SystemTags(kept, "tags", add_xdg_tags))
+    return kept
+
+
+def test_tags_that_cannot_be_read_are_not_written_over(
+    books: Books, inbox: Path, attributes: Attributes
+) -> None:
+    attributes.stalls = True
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
+    attributes.stalls = False
+    assert attributes.value == b"river"
+    assert "grizzly" in (inbox / "a.jpg.xmp").read_text()
+    books.filing.undo(entry)
+    assert attributes.value == b"river"
+    assert read_tree(inbox) == {"a.jpg": "photo", "notes.txt": "mine"}
+
+
+def test_tags_that_cannot_be_read_do_not_count_as_taken_back(
+    books: Books, inbox: Path, attributes: Attributes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when the sidecar was gone and the system's tags were not."""
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="tag")), None)
+    assert attributes.value == b"river,grizzly"
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        for where, what in ((tags, "write_system_tags"), (Carrier, "take_back")):
+            killed.setattr(where, what, Mock(side_effect=KeyboardInterrupt))
+        books.filing.undo(entry)
+    attributes.stalls = True
+    assert books.filing.recover() == [], "it waits"
+    attributes.stalls = False
+    assert [settled.state for settled in books.filing.recover()] == ["undone"]
+    assert attributes.value == b"river"
 
 
 def test_tags_that_another_program_changed_since_are_left_alone(books: Books, inbox: Path) -> None:

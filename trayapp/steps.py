@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -13,6 +14,8 @@ from typing import Literal
 from trayapp import tags
 from trayapp.disk import being_written, is_there
 from trayapp.photo import BeartrayError, Entry, NotAPhotoError, Photo, Plan
+
+logger = logging.getLogger(__name__)
 
 Kind = Literal["move", "copy", "remove", "write", "restore", "tag"]
 
@@ -195,7 +198,13 @@ def _tag_steps(plan: Plan) -> tuple[Step, ...]:
         raise tags.TagError(f"{sidecar}: {error}") from None
     there = Photo.at(sidecar) if before is not None else None
     steps = [Step("write", photo, sidecar, plan.photo, before, after, arrived=there)]
-    system = tags.read_system_tags(photo)
+    try:
+        system = tags.read_system_tags(photo)
+    except FileNotFoundError:
+        raise
+    except OSError as error:  # the sidecar holds the same
+        logger.info("no system tags to be had from %s: %s", photo, error)
+        return tuple(steps)
     added = tags.add_system_tags(system, plan.tags)
     if added is not None and added != system:
         steps.append(Step("tag", photo, photo, plan.photo, system, added))

@@ -80,7 +80,7 @@ def _read(sidecar: Photo) -> bytes:
 def read_system_tags(path: Path) -> bytes | None:
     """The system's tags on `path` as they are stored, None where there are none or none can be.
 
-    Raises `FileNotFoundError`.
+    Raises `FileNotFoundError`, and other `OSError`s where that cannot be told.
     """
     return system_tags().read(path)
 
@@ -118,12 +118,10 @@ class SystemTags:
     def read(self, path: Path) -> bytes | None:
         try:
             return self.attributes.get(path, self.name)
-        except FileNotFoundError:
-            raise
         except OSError as error:
-            if error.errno not in _NOT_SET:
-                logger.info("no system tags to be had from %s: %s", path, error)
-            return None
+            if error.errno in _NOT_SET | _UNSUPPORTED:
+                return None
+            raise  # there may be some
 
     def write(self, path: Path, value: bytes | None) -> None:
         try:
