@@ -357,12 +357,14 @@ class Calls:
             self._real["posix_fadvise"](number, offset, length, advice)
 
     def getxattr(self, path: Any, attribute: str, **_: Any) -> bytes:
+        self.world.point("getxattr", str(path))
         inode = self._attributes(path)
         if attribute not in inode.attributes:
             raise OSError(errno.ENODATA, os.strerror(errno.ENODATA), os.fspath(path))
         return inode.attributes[attribute]
 
     def listxattr(self, path: Any = None, **_: Any) -> list[str]:
+        self.world.point("listxattr", str(path))
         return list(self._attributes(path).attributes)
 
     def setxattr(self, path: Any, attribute: str, value: bytes, *_: Any, **__: Any) -> None:
