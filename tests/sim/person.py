@@ -39,6 +39,11 @@ class Person:
         end = b"|CUT" if kind == "broken" else END
         return f"{kind}|#{self._number:04}#|".encode() + b"x" * rng.choice((20, 20, 31)) + end
 
+    def _cut_off(self) -> bytes:
+        """What is there of a photo of which nothing could be written; no two are the same."""
+        self._number += 1
+        return f"cut|#{self._number:04}#".encode()
+
     def sidecar(self, rng: Random) -> bytes:
         self._number += 1
         return (
@@ -175,7 +180,7 @@ class Person:
             if disk is None or inode.disk is disk:
                 del self.writing[path]
                 inode.writers -= 1
-                inode.data = inode.data or f"cut|#{len(self.made)}#".encode()
+                inode.data = inode.data or self._cut_off()
                 self.touched.add(inode.data)
                 self._own(path, inode.data, inode)
                 self.world.tell("person", f"stops writing {path}: {_short(content)}")
@@ -213,7 +218,7 @@ class Person:
                 return  # a program that goes on all the same
             finally:
                 inode.synced = None
-                inode.data = inode.data or f"cut|#{len(self.made)}#".encode()
+                inode.data = inode.data or self._cut_off()
                 if end == len(content):
                     del self.writing[path]
                     inode.writers -= 1
