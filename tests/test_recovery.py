@@ -676,6 +676,25 @@ def test_an_undo_waits_for_the_card_from_which_a_photo_has_yet_to_go(
     assert (read_tree(inbox), read_tree(stick)) == (PHOTO, {})
 
 
+@pytest.mark.parametrize("before", [{}, {"a.jpg.xmp": XMP}])
+@pytest.mark.parametrize("is_back", [False, True])
+def test_tags_on_a_card_are_not_taken_back_because_the_card_is_away(
+    books: Books, stick: Path, other_disk: Path, before: dict[str, str], is_back: bool
+) -> None:
+    """Of a card that is always mounted there the empty folder stays."""
+    make_tree(stick, {**PHOTO, **before})
+    entry = books.filing.file(plan(stick / "a.jpg", Sort(action="tag")), None)
+    steps = [prepare(step) for step in place_back(books, entry)]
+    begin_undo(books, entry, steps)
+    for step in steps if is_back else ():
+        place.carry_out(step, lambda _: None)  # killed here
+    unmount(stick)
+    assert books.filing.recover() == []
+    mount(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["undone" if is_back else "done"]
+    assert ("grizzly" in str(read_tree(stick))) is not is_back
+
+
 def test_a_photo_that_was_deleted_with_its_folder_is_waited_for_no_longer(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:
