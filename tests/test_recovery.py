@@ -21,7 +21,6 @@ from tests.books import Books, open_books, part_disks, plan
 from tests.helpers import cannot_be_looked_at, make_tree, read_tree
 from tests.sidecars import XMP
 from trayapp import disk, filing, place
-from trayapp.carry import Carrier
 from trayapp.filing import GoneError, HalfDoneError, PlaceError, UndoError
 from trayapp.photo import Action, Entry, Photo
 from trayapp.settings import Sort
@@ -605,55 +604,6 @@ def test_a_photo_that_has_reached_its_card_is_not_filed_twice(
     mount(stick, other_disk)
     assert [row.state for row in books.filing.recover()] == ["done"]
     assert read_tree(stick) == {"grizzly": PHOTO}
-
-
-@pytest.fixture
-def coarse_times(stick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stick counts them in two seconds, as FAT does."""
-    keep = disk.keep_properties
-
-    def round_down(source: Path, target: Path) -> None:
-        keep(source, target)
-        if target.is_relative_to(stick):
-            time_ns = source.stat().st_mtime_ns
-            os.utime(target, ns=(time_ns, time_ns - time_ns % max(disk.GRAINS_NS)))
-
-    monkeypatch.setattr(disk, "keep_properties", round_down)
-
-
-@pytest.mark.usefixtures("coarse_times")
-def test_a_photo_that_is_taken_back_from_a_stick_has_its_own_time(
-    books: Books, inbox: Path, stick: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make_tree(inbox, {"a.jpg.xmp": "stars"})
-    os.utime(inbox / "a.jpg", ns=(0, 3_000_000_100))
-    copy = disk.copy_verified
-
-    def disk_full(source: Path, target: Path) -> None:
-        if source.suffix == ".xmp":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
-        copy(source, target)
-
-    monkeypatch.setattr(disk, "copy_verified", disk_full)
-    with pytest.raises(PlaceError, match="the disk is full"):
-        books.filing.file(plan(inbox / "a.jpg", Sort(destination=str(stick))), None)
-    assert read_tree(inbox) == {**PHOTO, "a.jpg.xmp": "stars"}
-    assert Photo.at(inbox / "a.jpg").mtime_ns == 3_000_000_100
-
-
-@pytest.mark.usefixtures("coarse_times")
-def test_a_photo_on_its_way_back_from_a_stick_is_not_filed_twice(
-    books: Books, inbox: Path, stick: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Killed when it was in its old place again, and had yet to go from the stick."""
-    os.utime(inbox / "a.jpg", ns=(0, 3_000_000_100))
-    entry, (step,) = begun(books, inbox / "a.jpg", Sort(destination=str(stick)))
-    step = Carrier(books.journal).carry_out_one(entry, "do", 0, step)
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Path, "unlink", Mock(side_effect=KeyboardInterrupt))
-        Carrier(books.journal).take_back(entry, inverse([step]))
-    assert [row.state for row in books.filing.recover()] == ["done"]
-    assert (read_tree(inbox), read_tree(stick)) == ({}, {"grizzly": PHOTO})
 
 
 @pytest.mark.parametrize("action", ["move", "copy"])

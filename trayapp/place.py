@@ -171,9 +171,6 @@ def _copy(step: Step, folder: disk.Folder, arrived: Arrived) -> Photo:
     _check(step.source, step.photo.looks_like)
     disk.copy_verified(step.source, step.temporary)
     try:
-        if step.arrived is not None:  # taken back, from a disk that may count times more coarsely
-            with suppress(PermissionError):
-                os.utime(step.temporary, ns=(step.arrived.mtime_ns, step.arrived.mtime_ns))
         _check(step.source, step.photo.looks_like)
         made = Photo.at(step.temporary)
         arrived(replace(step, arrived=made))

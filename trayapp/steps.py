@@ -36,8 +36,8 @@ class Step:
     `before` to `after` (None: no file); restore: the same back again, with the time it had; tag:
     the system's tags of `target` likewise.
     `photo` is the file as it was before the step. `arrived` is what lies at `target` where that
-    is another file than `photo`: a copy, on this disk or on another (of a move back, the file as it
-    was there before), or the sidecar as it was before it was first written to.
+    is another file than `photo`: a copy, on this disk or on another, or the sidecar as it was
+    before it was first written to.
     """
 
     kind: Kind
@@ -213,8 +213,8 @@ def _tag_steps(plan: Plan) -> tuple[Step, ...]:
 
 def _inverse(step: Step) -> Step:
     if step.kind == "move":
-        there, before = step.arrived or step.photo, step.photo if step.arrived else None
-        return Step("move", step.target, step.source, there, arrived=before)
+        there = step.arrived or step.photo
+        return Step("move", step.target, step.source, there)
     if step.kind == "remove":
         return Step("copy", step.source, step.target, Photo.at(step.source))
     if step.kind == "copy":
