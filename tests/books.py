@@ -47,6 +47,32 @@ def plan(path: Path, sort: Sort | None = None, label: str = "grizzly") -> Plan:
     return found
 
 
+def keep_even_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every copy lay on FAT."""
+
+    def keep_properties(source: Path, target: Path) -> None:
+        keep(source, target)
+        os.utime(target, (target.stat().st_mtime // 2 * 2,) * 2)
+
+    keep = disk.keep_properties
+    monkeypatch.setattr(disk, "keep_properties", keep_properties)
+
+
+@contextmanager
+def no_room_for_sidecars() -> Iterator[None]:
+    """On any other disk."""
+
+    def copy_verified(source: Path, target: Path) -> None:
+        if source.suffix == ".xmp":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        copy(source, target)
+
+    copy = disk.copy_verified
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(disk, "copy_verified", copy_verified)
+        yield
+
+
 def part_disks(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if every folder lay on a disk of its own."""
 

@@ -13,7 +13,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from tests.books import Books, open_books, part_disks, plan
+from tests.books import (
+    Books,
+    keep_even_seconds,
+    no_room_for_sidecars,
+    open_books,
+    part_disks,
+    plan,
+)
 from tests.helpers import cannot_be_looked_at, make_tree, read_tree, tiny_disk
 from tests.sidecars import XMP
 from trayapp import disk, place, tags
@@ -201,6 +208,27 @@ def test_a_copy_that_cannot_be_taken_back_says_nothing_of_the_next_photo_of_that
     with pytest.raises(UndoError, match="no longer the same"):
         books.filing.undo(first)
     assert books.notes.noted(Photo.at(inbox / "a.jpg")) == "undone"
+
+
+def test_what_comes_back_from_a_stick_has_its_exact_time(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it is another version to all that is known of it, tags that were taken back for one."""
+    part_disks(monkeypatch)
+    keep_even_seconds(monkeypatch)
+    photo, sidecar = inbox / "a.jpg", inbox / "a.jpg.xmp"
+    sidecar.write_text(XMP)
+    for path in (photo, sidecar):
+        os.utime(path, ns=(1_600_000_001_987_654_321,) * 2)
+    exact = Photo.at(photo), Photo.at(sidecar)
+    with no_room_for_sidecars(), pytest.raises(PlaceError, match="disk is full"):
+        books.filing.file(plan(photo), None)
+    assert Photo.at(photo).looks_like(exact[0])
+    entry = books.filing.file(plan(photo), None)
+    assert entry.destination.stat().st_mtime == 1_600_000_000
+    books.filing.undo(entry)
+    assert all(Photo.at(was.path).looks_like(was) for was in exact)
+    assert books.notes.noted(Photo.at(photo)) == "undone"
 
 
 def test_tags_are_written_beside_the_photo_and_taken_back(books: Books, tmp_path: Path) -> None:

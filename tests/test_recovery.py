@@ -17,7 +17,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from tests.books import Books, open_books, part_disks, plan
+from tests.books import (
+    Books,
+    keep_even_seconds,
+    no_room_for_sidecars,
+    open_books,
+    part_disks,
+    plan,
+)
 from tests.helpers import cannot_be_looked_at, make_tree, read_tree
 from tests.sidecars import XMP
 from trayapp import disk, filing, place
@@ -643,6 +650,33 @@ def test_tags_on_a_card_are_not_taken_back_because_the_card_is_away(
     mount(stick, other_disk)
     assert [row.state for row in books.filing.recover()] == ["undone" if is_back else "done"]
     assert ("grizzly" in str(read_tree(stick))) is not is_back
+
+
+def test_a_photo_that_was_on_its_way_back_from_a_stick_lies_there_once(
+    books: Books, inbox: Path, other_disks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was filed a second time, as another one: FAT keeps even seconds."""
+    make_tree(inbox, {"a.jpg.xmp": "stars"})
+    os.utime(inbox / "a.jpg", (1_600_000_001.9,) * 2)
+    keep_even_seconds(monkeypatch)
+    wanted, unlink = plan(inbox / "a.jpg"), Path.unlink
+
+    def killed_before_it_goes(path: Path, **options: Any) -> None:
+        if path == inbox / "grizzly" / "a.jpg":
+            raise KeyboardInterrupt
+        unlink(path, **options)
+
+    with (
+        no_room_for_sidecars(),
+        monkeypatch.context() as killed,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        killed.setattr(Path, "unlink", killed_before_it_goes)
+        killed.setattr(books.journal, "fail", Mock(side_effect=KeyboardInterrupt))
+        books.filing.file(wanted, None)
+    assert (inbox / "a.jpg").exists() and (inbox / "grizzly" / "a.jpg").exists()
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    assert read_tree(inbox) == {"grizzly": {"a.jpg": "photo", "a.jpg.xmp": "stars"}}
 
 
 def test_a_photo_that_was_deleted_with_its_folder_is_waited_for_no_longer(

@@ -162,7 +162,7 @@ class Journal(History):
     def begin_undo(self, entry: Entry, filed: Sequence[Step], steps: Sequence[Step]) -> None:
         """`entry`, done by the steps `filed`, is being taken back by `steps`; the photo, at its
         old place, is known. Raises as `begin`."""
-        photo = steps[0].photo
+        photo = steps[0].original or steps[0].photo
         assert photo is not None
         with self._database.writing() as db:
             rows.take(db, entry, "undoing", self.owner)

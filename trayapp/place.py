@@ -171,6 +171,9 @@ def _copy(step: Step, folder: disk.Folder, arrived: Arrived) -> Photo:
     _check(step.source, step.photo.looks_like)
     disk.copy_verified(step.source, step.temporary)
     try:
+        if step.original is not None:
+            with suppress(PermissionError):  # a share that is somebody else's
+                os.utime(step.temporary, ns=(step.original.mtime_ns,) * 2)
         _check(step.source, step.photo.looks_like)
         made = Photo.at(step.temporary)
         arrived(replace(step, arrived=made))

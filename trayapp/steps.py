@@ -37,7 +37,8 @@ class Step:
     the system's tags of `target` likewise.
     `photo` is the file as it was before the step. `arrived` is what lies at `target` where that
     is another file than `photo`: a copy, on this disk or on another, or the sidecar as it was
-    before it was first written to.
+    before it was first written to. `original` is the file that one from another disk, which may
+    keep times less exactly, was once copied from: back there it has its time. Not written down.
     """
 
     kind: Kind
@@ -48,6 +49,7 @@ class Step:
     after: bytes | None = None
     temporary: Path | None = None
     arrived: Photo | None = None
+    original: Photo | None = None
 
     @property
     def changed_disk(self) -> bool:
@@ -130,10 +132,13 @@ def undo_steps(entry: Entry, steps: Sequence[Step]) -> Iterator[Step]:
         for path in beside
     ]
     moves += _others_that_went_along(steps, {path.name.casefold() for path in beside})
+    copied = {step.target: step for step in steps if step.arrived}
     for source, target, photo in moves:
         if is_there(target):
             raise ChangedError(f"its old place {target} is taken")
-        yield Step("move", source, target, photo)
+        step = copied.get(source)
+        same = step and step.arrived and photo.looks_like(step.arrived)
+        yield Step("move", source, target, photo, original=step.photo if step and same else None)
 
 
 def _others_that_went_along(
@@ -214,7 +219,7 @@ def _tag_steps(plan: Plan) -> tuple[Step, ...]:
 def _inverse(step: Step) -> Step:
     if step.kind == "move":
         there = step.arrived or step.photo
-        return Step("move", step.target, step.source, there)
+        return Step("move", step.target, step.source, there, original=step.photo)
     if step.kind == "remove":
         return Step("copy", step.source, step.target, Photo.at(step.source))
     if step.kind == "copy":
