@@ -732,18 +732,31 @@ def test_file_systems_without_an_exclusive_rename_get_the_same(
 def test_a_name_that_was_held_in_vain_is_free_for_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or a power cut brings back the empty file that held it."""
+    """Or a power cut brings back the empty file that held it, or the photo under a second name."""
 
     def unsupported(source: Path, target: Path, **_: bool) -> None:
         raise OSError(errno.EINVAL, "no such flag")
 
     monkeypatch.setattr(disk, "_rename_by_system", unsupported)
-    monkeypatch.setattr(os, "link", unsupported)
     synced: list[object] = []
     monkeypatch.setattr(disk.Folder, "sync", lambda at: synced.append(list(at.path.iterdir())))
-    with pytest.raises(FileNotFoundError):
-        disk.rename_exclusively(tmp_path / "gone", tmp_path / "a")
+    photo = make_tree(tmp_path / "inbox", {"a.jpg": "photo"}) / "a.jpg"
+    to = make_tree(tmp_path / "grizzly", {}) / "a.jpg"
+    unlink = Path.unlink
+
+    def stays(path: Path, **options: bool) -> None:
+        if path == photo:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        unlink(path, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(PermissionError):
+        patched.setattr(Path, "unlink", stays)
+        disk.rename_exclusively(photo, to)
     assert synced == [[]]
+    monkeypatch.setattr(os, "link", unsupported)
+    with pytest.raises(FileNotFoundError):
+        disk.rename_exclusively(photo.with_name("gone"), to)
+    assert synced == [[], []]
 
 
 def test_a_writer_is_noticed(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def _rename_by_link(source: Path, target: Path) -> None:
         source.unlink()
     except OSError as error:  # a folder that may not be written to: take the second name back
         try:
-            target.unlink()
+            _free(target)
         except OSError:  # the whole disk may not, since this moment
             raise UncertainError(error.errno, error.strerror, str(source)) from None
         raise
@@ -117,10 +117,15 @@ def _rename_over_own_placeholder(source: Path, target: Path) -> None:
     try:
         source.replace(target)
     except OSError:
-        target.unlink()
-        with suppress(OSError), held_open(target.parent) as folder:
-            folder.sync()  # or a power cut brings it back, when no row tells of it any more
+        _free(target)
         raise
+
+
+def _free(name: Path) -> None:
+    """For good: a power cut would bring it back when no row tells of it any more."""
+    name.unlink()
+    with suppress(OSError), held_open(name.parent) as folder:
+        folder.sync()
 
 
 def is_other_disk(error: OSError) -> bool:
