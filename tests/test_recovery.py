@@ -679,6 +679,34 @@ def test_a_photo_that_was_on_its_way_back_from_a_stick_lies_there_once(
     assert read_tree(inbox) == {"grizzly": {"a.jpg": "photo", "a.jpg.xmp": "stars"}}
 
 
+def test_a_sidecar_whose_disk_is_pulled_out_this_moment_is_waited_for(
+    books: Books, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its photo has gone before it, and the folder that the disk is mounted on stays."""
+    make_tree(inbox, {"a.jpg.xmp": "stars"})
+    _, (step, _) = begun(books, inbox / "a.jpg")
+    books.journal.made_folders([os.fsencode(step.target.parent)])
+    step.source.rename(step.target)  # killed here
+
+    def pull_out(*_: Any) -> None:
+        inbox.rename(tmp_path / "away")
+        inbox.mkdir()
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(inbox))
+
+    def fail_if_away(_: disk.Folder) -> None:
+        if not step.target.exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, "carry_out", pull_out)
+        patched.setattr(disk.Folder, "sync", fail_if_away)
+        assert books.filing.recover() == []
+    inbox.rmdir()
+    (tmp_path / "away").rename(inbox)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    assert read_tree(inbox) == {"grizzly": {**PHOTO, "a.jpg.xmp": "stars"}}
+
+
 def test_a_photo_that_was_deleted_with_its_folder_is_waited_for_no_longer(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:

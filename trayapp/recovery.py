@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 # What cannot be done for a sidecar any more is its own affair; the photo's row is settled.
 _ITS_OWN = (FileNotFoundError, FileExistsError, ChangedError)
+Held = Sequence[disk.Folder]
 
 
 class Recovery:
@@ -122,12 +123,12 @@ class Recovery:
             if self._stand(steps[0]) is Stand.BEFORE:
                 if not self._can_be_seen(steps[0]):
                     raise PlaceError(f"neither {steps[0].source} nor {steps[0].target} can be seen")
-                self._give_up(entry, phase, steps)
+                self._give_up(entry, phase, steps, held)
                 return
             if _is_renamed(steps[0]):
-                self._give_up(entry, phase, steps)
+                self._give_up(entry, phase, steps, held)
                 return
-            self._complete(entry, phase, steps)
+            self._complete(entry, phase, steps, held)
             # What was killed, or failed, before it was synced is there now, but may not last.
             for folder in held:
                 folder.sync()
@@ -140,24 +141,24 @@ class Recovery:
             removed = self._carrier.remove_made_folders(entry.destination.parent)
             self._journal.end_undo(entry, look(entry.path) if is_it else None, removed)
 
-    def _complete(self, entry: Entry, phase: Phase, steps: Sequence[Step]) -> None:
+    def _complete(self, entry: Entry, phase: Phase, steps: Sequence[Step], held: Held) -> None:
         for position, step in enumerate(steps):
             if self._stand(step) is not Stand.AFTER:
                 try:
                     self._carrier.carry_out_one(entry, phase, position, step)
                 except _ITS_OWN as error:
-                    self._accept(step, error)
+                    self._accept(step, error, held)
                     if phase == "do" and position:
                         self._journal.withdraw(entry, position)
 
-    def _give_up(self, entry: Entry, phase: Phase, steps: Sequence[Step]) -> None:
+    def _give_up(self, entry: Entry, phase: Phase, steps: Sequence[Step], held: Held) -> None:
         """The photo is where it was, or somebody took it away: its sidecars go back, too."""
         for step in reversed(steps[1:]):
             if self._stand(step) is not Stand.BEFORE:
                 try:
                     self._carrier.take_back(entry, [_back(step)])
                 except _ITS_OWN as error:
-                    self._accept(step, error)
+                    self._accept(step, error, held)
         if phase == "undo":
             self._remember(entry, steps)
             self._journal.fail_undo(entry, "undo was interrupted before it began")
@@ -194,8 +195,10 @@ class Recovery:
         folder = step.source.parent
         return not (is_away(folder, step.photo, made) or is_bare(folder, step.photo, made))
 
-    def _accept(self, step: Step, error: OSError | BeartrayError) -> None:
+    def _accept(self, step: Step, error: OSError | BeartrayError, held: Held) -> None:
         """What cannot be done for a sidecar now is not done later; unless its disk went away."""
+        for folder in held:
+            folder.sync()  # raises, where it was pulled out this moment
         if any(
             is_away(path.parent, photo, self._journal.made_folder)
             for path, photo in ((step.source, step.photo), (step.target, step.arrived))
