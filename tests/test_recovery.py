@@ -707,6 +707,16 @@ def test_a_sidecar_whose_disk_is_pulled_out_this_moment_is_waited_for(
     assert read_tree(inbox) == {"grizzly": {**PHOTO, "a.jpg.xmp": "stars"}}
 
 
+@pytest.mark.parametrize("action", ["move", "copy"])
+def test_a_photo_that_was_deleted_before_its_class_folder_was_made_is_not_waited_for(
+    books: Books, inbox: Path, action: Action
+) -> None:
+    wanted = plan(inbox / "a.jpg", Sort(action=action))
+    books.journal.begin(wanted, [prepare(step) for step in next(steps_of(wanted))], None)
+    (inbox / "a.jpg").unlink()  # and killed here
+    assert [row.state for row in books.filing.recover()] == ["failed"]
+
+
 def test_a_photo_that_was_deleted_with_its_folder_is_waited_for_no_longer(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:

@@ -185,7 +185,7 @@ class Recovery:
         or are gone for good."""
         if look(step.source) is not None:
             return True
-        if step.kind != "move":
+        if step.kind != "move" and (step.kind != "copy" or step.arrived):
             return step.target.parent.is_dir()
         made, there = self._journal.made_folder, step.arrived or step.photo
         if is_away(step.target.parent, there, made) or is_bare(step.target.parent, there, made):
