@@ -87,7 +87,9 @@ def _tag_reasons(run: Run, steps: tuple[Step, ...]) -> list[str]:
 
 
 def check(run: Run, journal: Journal, refused: list[Entry]) -> None:
-    """What no person touched lies where it was put, but for what rightly stays filed."""
+    """What no person touched lies where it was put, but for what rightly stays filed, and for what
+    no stat tells from another photo that was put there.
+    """
     kept = {str(entry.destination.parent) for entry in refused}
     taken = {str(e.destination.parent) for e in journal.history() if e.state == "undone"}
     merged = run.witness.markers()
@@ -96,6 +98,8 @@ def check(run: Run, journal: Journal, refused: list[Entry]) -> None:
         if content in run.person.touched or tree.get(first) == content:
             continue
         places = [path for path, data in tree.items() if data == content]
+        if any(run.witness.has_twin(first, run.world.disks.find(path)) for path in places):
+            continue  # its move was cut off, and what has its name since was taken for it
         if content.startswith(b"<"):
             places = merged.get(number(content), [])
             if first in places or _is_with_its_photo(run, content, first, places):
