@@ -717,6 +717,21 @@ def test_a_photo_that_was_deleted_before_its_class_folder_was_made_is_not_waited
     assert [row.state for row in books.filing.recover()] == ["failed"]
 
 
+def test_a_copy_on_a_card_is_not_gone_because_the_card_is(
+    books: Books, inbox: Path, stick: Path, other_disk: Path
+) -> None:
+    """Its class folder, which Beartray had made there, is gone with the card as well."""
+    wanted = plan(inbox / "a.jpg", Sort(action="copy", destination=str(stick)))
+    with pytest.MonkeyPatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr(books.journal, "finish", Mock(side_effect=KeyboardInterrupt))
+        books.filing.file(wanted, None)
+    unmount(stick)
+    assert books.filing.recover() == []
+    mount(stick, other_disk)
+    assert [row.state for row in books.filing.recover()] == ["done"]
+    assert read_tree(stick) == {"grizzly": PHOTO}
+
+
 def test_a_photo_that_was_deleted_with_its_folder_is_waited_for_no_longer(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:
