@@ -20,6 +20,7 @@ from trayapp.filing import Filing
 from trayapp.journal import Journal
 from trayapp.notes import Notes
 from trayapp.photo import Entry, Photo
+from trayapp.steps import Step
 from trayapp.verify import Row, verify
 from trayapp.watch import is_wanted
 
@@ -96,7 +97,7 @@ def _nothing_lost(run: Run, journal: Journal) -> None:
         if "/." in path:
             raise LostError(f"a temporary file is left behind: {path}")
         if not person.made[data]:
-            if not _held_a_name(run, path, data, rows):
+            if not _held_a_name(run, path, data, journal):
                 _check_strange(run, path, data, tagged)
             continue
         found[data].append(path)
@@ -132,16 +133,22 @@ def _filed_twice(run: Run, rows: list[Entry]) -> Counter[bytes]:
     return Counter({content: 1 for content, under in names.items() if len(under) > 1})
 
 
-def _held_a_name(run: Run, path: str, data: bytes, rows: list[Entry]) -> bool:
-    """Whether this is the empty file that held a photo's name on a share, after a power cut, and
-    the person deleted or moved the photo before Beartray could look: it may be the photo, emptied.
-    """
+def _held_a_name(run: Run, path: str, data: bytes, journal: Journal) -> bool:
+    """Whether this is the empty file that held a photo's name, or a sidecar's, on a share, after a
+    power cut, and the person deleted or moved that before Beartray could look, which on a share
+    takes some seconds: it may be the photo, emptied."""
     inode, person = run.world.disks.find(path), run.person
     if data or inode.disk.exclusive_rename or inode.disk.hard_links:
         return False
-    of_it = [entry for entry in rows if path in (str(entry.path), str(entry.destination))]
-    contents = [run.begun.get(entry.id, b"") for entry in of_it]
-    return any(person.removed[content] or person.moves[content] for content in contents)
+    contents, steps = list[bytes](), list[Step]()
+    for entry in journal.history():
+        if path in (str(entry.path), str(entry.destination)):
+            contents.append(run.begun.get(entry.id, b""))
+        steps += journal.steps(entry, "do")[1:] + journal.steps(entry, "undo")[1:]
+    ends = {str(end) for step in steps if path == str(step.target) for end in (step.source, path)}
+    contents += [content for content, first in person.first.items() if first in ends]
+    theirs = (content for content in contents if content in person.by_hand)  # not as it came
+    return any(person.removed[content] or person.moves[content] for content in theirs)
 
 
 def _check_strange(run: Run, path: str, data: bytes, tagged: set[str]) -> None:
