@@ -48,6 +48,8 @@ def _reasons(run: Run, journal: Journal, entry: Entry) -> list[str]:
         reasons.append("its place is taken")
     if not entry.path.parent.is_dir() and not entry.path.parent.parent.is_dir():
         reasons.append("its folder is gone")
+    if Photo.seen(entry.path.parent):
+        reasons.append("a file is where its folder was")
     if any(Photo.seen(step.source) for step in steps[1:]):
         reasons.append("a sidecar's place is taken")
     stem = entry.path.stem
