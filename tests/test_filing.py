@@ -793,6 +793,20 @@ def test_a_late_sidecar_does_not_follow_a_photo_that_was_deleted(books: Books, i
     assert read_tree(inbox) == {"a.aae": "of a.jpeg", "notes.txt": "mine", "grizzly": {}}
 
 
+def test_a_sidecar_of_a_copy_is_copied_once(books: Books, inbox: Path) -> None:
+    """Its photo was taken elsewhere: at each look it was said to be in its own copy's way."""
+    (inbox / "a.jpg.xmp").write_text(XMP)
+    books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    (inbox / "a.jpg").rename(inbox / "favourite.jpg")
+    (inbox / "a.aae").write_text("late")
+    assert books.filing.follow(inbox / "a.aae") is not None
+    before = read_tree(inbox)
+    assert set(before["grizzly"]) == {"a.jpg", "a.jpg.xmp", "a.aae"}
+    for name in ("a.aae", "a.jpg.xmp"):
+        assert books.filing.follow(inbox / name) is None
+    assert read_tree(inbox) == before
+
+
 def test_a_late_sidecar_of_a_new_photo_stays_with_that(books: Books, inbox: Path) -> None:
     books.filing.file(plan(inbox / "a.jpg"), None)
     make_tree(inbox, {"a.jpg": "new", "a.jpg.xmp": "the new one's"})

@@ -124,13 +124,15 @@ class Filing:
     def follow(self, sidecar: Path) -> Entry | None:
         """Take a sidecar that came after its photo was filed to where the photo is.
 
-        None where it belongs to no photo that was filed, or lies beside it. Raises `PlaceError`
-        with the reason.
+        None where it belongs to no photo that was filed, lies beside it, or was copied to it
+        before. Raises `PlaceError` with the reason.
         """
         try:
             owner = self._owner_of(sidecar)
             entry = owner and self._newest_move(owner)
-            if owner is None or entry is None or not self._recovery.claim(entry):
+            if owner is None or entry is None or self._is_copied(owner, sidecar):
+                return None
+            if not self._recovery.claim(entry):
                 return None
             try:
                 step = follow_step(owner, sidecar, entry.destination)
@@ -173,6 +175,12 @@ class Filing:
             if sidecar.stem == entry.path.stem and not stem_is_shared(entry.path):
                 return entry
         return None
+
+    def _is_copied(self, owner: Entry, sidecar: Path) -> bool:
+        """Whether a copy of the sidecar went with that of the photo, whose own place is empty."""
+        rows = chain(owner, self._journal.put_right_by) if owner.action == "copy" else ()
+        steps = (step for row in rows for step in self._journal.steps(row, "do"))
+        return any(step.source == sidecar for step in steps)
 
     def _newest_move(self, entry: Entry) -> Entry:
         """The entry that brought the photo to where it lies: `entry`, or what put it right."""
