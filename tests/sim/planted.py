@@ -148,7 +148,9 @@ PLANTED: dict[str, Planted] = {
     "a photo is put right to what it was": lambda: mock.patch.object(
         Correct, "_verdict", _verdict_as_before
     ),
-    "of two who take a photo back both do": lambda: mock.patch.object(rows, "take", _take_anyway),
+    "of two who take a photo back both do": lambda: mock.patch.multiple(
+        rows, take=_take_anyway, refuse_if_taken=_nothing
+    ),
     "verify does not know what later rows did": lambda: mock.patch.object(
         JournalBook, "filed_later", lambda *_: ()
     ),
