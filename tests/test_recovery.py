@@ -888,6 +888,19 @@ def test_the_folder_that_was_opened_is_synced_and_not_the_one_that_has_its_name_
     assert synced == [(tmp_path / "away").stat().st_ino]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot sync a folder")
+def test_a_folder_that_was_refused_for_a_moment_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or what was removed from it came back with a power cut, when its row had been closed."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
+    fail_once(monkeypatch, os, "open", errno.EACCES)
+    with disk.held_open(tmp_path) as folder:
+        folder.sync()
+    assert synced == [tmp_path.stat().st_ino]
+
+
 def test_a_folder_that_somebody_removed_after_the_move_is_not_on_a_disk_that_is_away(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:

@@ -209,13 +209,18 @@ class Folder:
         Network shares may refuse; the journal then decides at the next start. Raises `OSError`
         where the disk fails or is gone: then nothing that is there can be relied on.
         """
-        if self._descriptor is None:
-            return
+        # One that was refused is tried again: it may have been for that moment only.
+        again = _opened(self.path) if self._descriptor is None else None
+        descriptor = again if self._descriptor is None else self._descriptor
         try:
-            os.fsync(self._descriptor)
+            if descriptor is not None:
+                os.fsync(descriptor)
         except OSError as error:
             if error.errno not in _UNSYNCED:
                 raise
+        finally:
+            if again is not None:
+                os.close(again)
 
     def sync_done(self) -> None:
         """As `sync`, after something that is done: raises `UncertainError`."""
@@ -230,18 +235,22 @@ def held_open(folder: Path) -> Iterator[Folder]:
     """So that it is this folder which is synced, and not what has its name by then: the empty
     mount point, once its disk was pulled out. Raises `OSError`.
     """
-    descriptor = None
-    if sys.platform != "win32":
-        try:
-            descriptor = os.open(folder, os.O_RDONLY)
-        except OSError as error:
-            if error.errno not in _UNSYNCED:
-                raise
+    descriptor = _opened(folder)
     try:
         yield Folder(folder, descriptor)
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _opened(folder: Path) -> int | None:
+    """None on Windows, and where the folder may not be read. Raises other `OSError`s."""
+    try:
+        return None if sys.platform == "win32" else os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        if error.errno not in _UNSYNCED:
+            raise
+    return None
 
 
 @contextmanager
