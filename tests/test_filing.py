@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -27,7 +28,8 @@ from trayapp import disk, place, tags
 from trayapp.carry import Carrier
 from trayapp.commands.sorting import Sorting
 from trayapp.filing import GoneError, PlaceError, UndoError
-from trayapp.photo import BeartrayError, Entry, Photo, Plan, Verdict
+from trayapp.photo import BeartrayError, Corrects, Entry, Photo, Plan, Verdict
+from trayapp.rows import TakenError
 from trayapp.settings import Sort
 from trayapp.steps import ChangedError, Step, prepare, steps_of
 from trayapp.tags import SystemTags, add_xdg_tags
@@ -135,6 +137,25 @@ def test_sorted_once_more_a_stick_gets_no_second_copy(
         sorting._one(inbox / "a.jpg", Verdict("grizzly", 0.98, seen=Photo.at(inbox / "a.jpg")))
         os.utime(stick / "grizzly" / "a.jpg", (kept, kept))
     assert read_tree(stick) == {"grizzly": {"a.jpg": "photo"}}
+    assert sorting.counts == {"done": 1, "known": 1}
+
+
+def test_sorted_once_more_a_photo_that_was_put_right_gets_no_second_copy(
+    books: Any, inbox: Path
+) -> None:
+    """It got one in the folder of the label that the person had said it is not."""
+    sort, verdict = Sort("copy"), Verdict("grizzly", 0.98, seen=Photo.at(inbox / "a.jpg"))
+    sorting = Sorting(books, sort, inbox, dry_run=False, json=True)
+    sorting._one(inbox / "a.jpg", verdict)
+    (entry,) = books.journal.history()
+    wrong = Photo.at(entry.destination)
+    right = Plan(wrong, Verdict("black", None), "move", inbox / "black")
+    books.filing.file(replace(right, corrects=Corrects(entry.id, "grizzly", None, "")), None)
+    sorting._one(inbox / "a.jpg", verdict)
+    with pytest.raises(TakenError, match=r"was copied before, to .*black"):
+        books.filing.file(plan(inbox / "a.jpg", sort), None)
+    assert read_tree(inbox / "black") == {"a.jpg": "photo"}
+    assert not list(inbox.glob("grizzly/*"))
     assert sorting.counts == {"done": 1, "known": 1}
 
 

@@ -129,7 +129,7 @@ class Filing:
         """
         try:
             owner = self._owner_of(sidecar)
-            entry = owner and self._newest_move(owner)
+            entry = owner and self._journal.newest_move(owner)
             if owner is None or entry is None or self._is_copied(owner, sidecar):
                 return None
             if not self._recovery.claim(entry):
@@ -182,12 +182,6 @@ class Filing:
         steps = (step for row in rows for step in self._journal.steps(row, "do"))
         return any(step.source == sidecar for step in steps)
 
-    def _newest_move(self, entry: Entry) -> Entry:
-        """The entry that brought the photo to where it lies: `entry`, or what put it right."""
-        rows = chain(entry, self._journal.put_right_by)
-        *_, newest = (row for row in rows if row.action != "tag")
-        return newest
-
     def _file(self, plan: Plan, batch: int | None, offers: Iterable[tuple[Step, ...]]) -> Entry:
         entry: Entry | None = None
         try:
@@ -220,7 +214,8 @@ class Filing:
         for other in self._journal.began_at(plan.photo.path) if plan.action == "copy" else ():
             if other.state != "done" or other.destination.parent != plan.folder:
                 continue
-            step, copy = self._journal.steps(other, "do")[0], look(other.destination)
+            step = self._journal.steps(other, "do")[0]
+            copy = look(self._journal.newest_move(other).destination)
             if step.kind != "copy" or step.photo is None or step.arrived is None or copy is None:
                 continue
             if step.photo.looks_like(plan.photo) and copy.looks_like(step.arrived):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trayapp import rows
-from trayapp.corrections import CURRENT, put_right_by, puts_right
+from trayapp.corrections import CURRENT, chain, put_right_by, puts_right
 from trayapp.database import QUARTER_SECONDS, Database, path_of, raw
 from trayapp.photo import Entry
 from trayapp.rows import Phase
@@ -105,6 +105,11 @@ class History:
         with self._database.reading() as db:
             later = put_right_by(db, entry.id)
             return None if later is None else rows.entry(db, later)
+
+    def newest_move(self, entry: Entry) -> Entry:
+        """The entry that brought the photo to where it lies: `entry`, or what put it right."""
+        *_, newest = (row for row in chain(entry, self.put_right_by) if row.action != "tag")
+        return newest
 
     def puts_right(self, entry: Entry) -> Entry | None:
         """The entry that this one puts right, if any that is still known."""

@@ -90,12 +90,13 @@ class Sorting:
 
     def _copied_before(self, plan: Plan) -> Path | None:
         """The copy that an earlier run made, so that sorting once more does not make a second
-        one."""
+        one; where a person has put it right, it lies elsewhere."""
         if plan.action != "copy" or plan.folder is None:
             return None
-        folder, earlier = plan.folder, self.books.journal.began_at(plan.photo.path)
-        made = [entry.destination for entry in earlier if entry.state == "done"]
-        made = [path for path in made if path.parent == folder]
+        folder, journal = plan.folder, self.books.journal
+        done = [entry for entry in journal.began_at(plan.photo.path) if entry.state == "done"]
+        done = [entry for entry in done if entry.destination.parent == folder]
+        made = [journal.newest_move(entry).destination for entry in done]
         for path in chain(made, (folder / name for name in names(plan.photo.path.name))):
             there = look(path)
             if there is not None and _is_copy(there, plan.photo, path in made):
