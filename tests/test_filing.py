@@ -97,6 +97,20 @@ def test_a_copy_whose_sidecar_was_deleted_is_taken_back_all_the_same(
     assert read_tree(inbox) == {"a.jpg": "photo", "a.jpg.xmp": XMP, "notes.txt": "mine"}
 
 
+def test_to_take_back_a_copy_that_is_gone_is_not_even_begun(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed then, and the photos' card mounted anew, it was waited for on a disk that is away."""
+    entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
+    entry.destination.unlink()
+    monkeypatch.setattr(books.journal, "begin_undo", Mock(side_effect=AssertionError))
+    with pytest.raises(UndoError, match="it is no longer there"):
+        books.filing.undo(entry)
+    entry.destination.write_text("edited")
+    with pytest.raises(UndoError, match="has changed since"):
+        books.filing.undo(entry)
+
+
 def test_the_last_copy_of_a_photo_is_never_removed(books: Books, inbox: Path) -> None:
     entry = books.filing.file(plan(inbox / "a.jpg", Sort(action="copy")), None)
     (inbox / "a.jpg").unlink()

@@ -117,14 +117,14 @@ def undo_steps(entry: Entry, steps: Sequence[Step]) -> Iterator[Step]:
     if entry.action == "tag":
         yield from inverse(steps)
         return
-    if entry.action == "copy":  # a sidecar's copy that somebody deleted is no obstacle
-        yield from inverse([step for step in steps if step is steps[0] or look(step.target)])
-        return
     there, back = steps[0].target, steps[0].source
-    photo = Photo.at(there)
+    photo = Photo.at(there)  # before anything is begun
     filed = steps[0].arrived or steps[0].photo
     if filed is None or not photo.looks_like(filed):
         raise ChangedError(f"{there} has changed since")
+    if entry.action == "copy":  # a sidecar's copy that somebody deleted is no obstacle
+        yield from inverse([step for step in steps if step is steps[0] or look(step.target)])
+        return
     moves = [(there, back, photo)]
     beside = sidecars(there)
     moves += [
