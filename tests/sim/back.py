@@ -93,7 +93,7 @@ def check(run: Run, journal: Journal, refused: list[Entry]) -> None:
     no stat tells from another photo that was put there.
     """
     kept = {str(entry.destination.parent) for entry in refused}
-    taken = {str(e.destination.parent) for e in journal.history() if e.state == "undone"}
+    undone = [entry for entry in journal.history() if entry.state == "undone"]
     merged = run.witness.markers()
     tree = run.witness.contents()
     for content, first in run.person.first.items():
@@ -106,7 +106,7 @@ def check(run: Run, journal: Journal, refused: list[Entry]) -> None:
             places = merged.get(number(content), [])
             if first in places or _is_with_its_photo(run, content, first, places):
                 continue
-            if _is_in_the_way(run, tree, first) and _folders(places) & taken:
+            if _is_in_the_way(run, content, places, undone):
                 continue
         if not _folders(places) & kept:
             raise LostError(f"not back at {first}: {content!r} is at {places}")
@@ -125,10 +125,19 @@ def _is_with_its_photo(run: Run, sidecar: bytes, first: str, places: list[str]) 
     return bool(homes) and not _folders(homes) & _folders([first])
 
 
-def _is_in_the_way(run: Run, tree: dict[str, bytes], first: str) -> bool:
-    """Whether the person put another file to where a sidecar was, while an interrupted undo was
-    still to be settled, so that it stayed where its photo had been `taken` away."""
-    return first in tree and run.person.first.get(tree[first]) == first
+def _is_in_the_way(run: Run, sidecar: bytes, places: list[str], undone: list[Entry]) -> bool:
+    """Whether the person put another file to where a sidecar was, or to where an earlier row had
+    brought it, while an interrupted undo was still to be settled, so that it stayed where its photo
+    had been taken away."""
+    first, home = run.person.first, run.person.first[sidecar]
+    if not _folders(places) & {str(entry.destination.parent) for entry in undone}:
+        return False
+    if first.get(run.witness.contents().get(home, b"")) == home:
+        return True
+    names = {path.rpartition("/")[2] for path in places}
+    back = {str(entry.path.parent) for entry in undone} - _folders([home])
+    others = {path for content, path in first.items() if content != sidecar}
+    return not others.isdisjoint(f"{folder}/{name}" for folder in back for name in names)
 
 
 def _folders(paths: Iterable[str]) -> set[str]:
