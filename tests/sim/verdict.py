@@ -178,7 +178,11 @@ def _count(
 
 def _rows_agree(run: Run, journal: Journal) -> None:
     """Each content that no person has moved or changed lies where its rows say, and nowhere else;
-    the last of those that hold says what it is."""
+    the last of those that hold says what it is.
+
+    Nothing is known of a row whose photo was deleted as it was begun: another one that came to its
+    name at once, and that no stat tells from it, may have been filed by it.
+    """
     rows, places = defaultdict[bytes, list[Entry]](list), defaultdict[bytes, set[Path]](set)
     for entry in reversed(journal.history()):
         if entry.state != "failed":
@@ -187,7 +191,7 @@ def _rows_agree(run: Run, journal: Journal) -> None:
         places[data].add(Path(path))
     for content, of_it in rows.items():
         waits = any(entry.state in ("begun", "undoing") for entry in of_it)  # see `_settled`
-        if content in run.person.touched or waits:
+        if content in run.person.touched or waits or not content:
             continue
         if (said := _said_places(of_it)) != places[content]:
             found = sorted(map(str, places[content]))
