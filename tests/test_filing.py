@@ -634,6 +634,23 @@ def test_what_was_just_taken_back_to_its_name_is_not_taken_for_the_photo(
     assert books.notes.noted(Photo.at(inbox / "a.jpg")) == "undone"
 
 
+def test_a_photo_whose_filing_fails_while_it_is_looked_at_is_not_known(
+    books: Books, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It seemed to be renamed from where it never came: noted as filed, it was left for ever."""
+    wanted = plan(inbox / "a.jpg")
+    steps = tuple(map(prepare, next(steps_of(wanted))))
+    entry, lexists = books.journal.begin(wanted, steps, None), os.path.lexists
+
+    def fails_now(path: Any) -> bool:
+        books.journal.fail(entry, "the disk is full")
+        return lexists(path)
+
+    moved = (inbox / "a.jpg").rename(inbox / "b.jpg")
+    monkeypatch.setattr(os.path, "lexists", fails_now)
+    assert books.notes.noted(Photo.at(moved)) is None
+
+
 def test_a_copy_is_not_taken_back_while_its_photo_is_moved_to_that_very_place(
     books: Books, inbox: Path, tmp_path: Path
 ) -> None:

@@ -73,28 +73,28 @@ class Notes:
         for path, _, _, file_id, outcome in rows:
             # What cannot be looked at counts as gone here: then nothing is done with the photo.
             renamed = file_id == photo.file_id and not os.path.lexists(path)
-            if renamed and not self._is_awaited(path):
-                self._rename(path, photo, outcome)
+            if renamed and self._rename(path, photo, outcome):
                 return cast(Outcome, outcome)
         return None
 
-    def _rename(self, before: bytes, photo: Photo, outcome: Outcome) -> None:
+    def _rename(self, before: bytes, photo: Photo, outcome: Outcome) -> bool:
+        """False where a row was begun that brings a photo to `before`, or back there; or has been
+        closed since the note was read, which is gone with it."""
         now = raw(photo.path)
+        awaited = """SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')
+            AND ? IN (path, destination)"""
+        there = "SELECT 1 FROM notes WHERE (path, outcome) = (?, ?)"
         with self._database.writing() as db:
+            if db.execute(awaited, (before,)).fetchone() is not None:
+                return False
+            if db.execute(there, (before, outcome)).fetchone() is None:
+                return False
             drop_note(db, path_of(before))
             write_note(db, photo, outcome, self._now())
             db.execute(
                 f"UPDATE entries SET path = ?, destination = ? WHERE {_LEFT}", (now, now, before)
             )
-
-    def _is_awaited(self, path: bytes) -> bool:
-        """Whether a row was begun that brings a photo there, or back there."""
-        query = (
-            "SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')"
-            " AND (destination = ? OR path = ?)"
-        )
-        with self._database.reading() as db:
-            return db.execute(query, (path, path)).fetchone() is not None
+        return True
 
     def filed_at(self, path: Path) -> Photo | None:
         """The photo that was last filed to `path`, or tagged there, and is not known to be gone."""
