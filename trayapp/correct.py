@@ -98,7 +98,8 @@ class Correct:
             verdict = replace(verdict, taken=self._taken(photo.path))
         if entry.state == "done" and sort.action != "move":  # the copy is moved, not copied again
             sort = structs.replace(sort, action="move")
-        base, rows = self._base(entry, photo, verdict, rules), self._rows(entry)
+        rows = self._rows(entry)
+        base = self._base(rows, photo, verdict, rules)
         plan = decide(photo, verdict, sort, rules.root, base) or _back(rows, photo, verdict, base)
         plan = replace(plan, corrects=corrects, name=rows[-1].path.name)
         if plan.folder == photo.path.parent:  # a label that the folder's name says nothing of
@@ -112,10 +113,9 @@ class Correct:
             model, scores = db.execute(query, (entry.id,)).fetchone()
         return Verdict(label, None, json.loads(scores or "{}"), model=model)
 
-    def _base(self, entry: Entry, photo: Photo, verdict: Verdict, rules: Rules) -> Path:
+    def _base(self, rows: Sequence[Entry], photo: Photo, verdict: Verdict, rules: Rules) -> Path:
         """The folder of the class folders that the photo was filed among, as a person may watch
-        another one since."""
-        rows = self._rows(entry)
+        another one since; `rows` as of `_rows`."""
         origin = rows[-1].path.parent
         for one in rows:
             folder = one.destination.parent
@@ -123,7 +123,7 @@ class Correct:
             base = base_of(folder, photo, said, rules.sort) if folder != origin else None
             if base is not None:
                 return base
-        elsewhere = entry.state == "left" and not photo.path.is_relative_to(rules.root)
+        elsewhere = rows[0].state == "left" and not photo.path.is_relative_to(rules.root)
         return rules.sort.base(photo.path.parent if elsewhere else rules.root)
 
     def _rows(self, entry: Entry) -> list[Entry]:
