@@ -211,9 +211,9 @@ class Filing:
         """Somebody may have made one since whoever asks has looked; now that the row is begun,
         nobody does. Raises `TakenError`.
         """
-        for other in self._journal.began_at(plan.photo.path) if plan.action == "copy" else ():
-            if other.state != "done" or other.destination.parent != plan.folder:
-                continue
+        if plan.action != "copy" or plan.folder is None:
+            return
+        for other in self._journal.filed_into(plan.folder, plan.photo.path):
             step = self._journal.steps(other, "do")[0]
             copy = look(self._journal.newest_move(other).destination)
             if step.kind != "copy" or step.photo is None or step.arrived is None or copy is None:

@@ -106,6 +106,11 @@ class History:
             later = put_right_by(db, entry.id)
             return None if later is None else rows.entry(db, later)
 
+    def filed_into(self, folder: Path, photo: Path) -> list[Entry]:
+        """The entries that are done and took the photo at that path to `folder`."""
+        began = self.began_at(photo)
+        return [one for one in began if one.state == "done" and one.destination.parent == folder]
+
     def newest_move(self, entry: Entry) -> Entry:
         """The entry that brought the photo to where it lies: `entry`, or what put it right."""
         *_, newest = (row for row in chain(entry, self.put_right_by) if row.action != "tag")

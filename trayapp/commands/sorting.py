@@ -94,9 +94,8 @@ class Sorting:
         if plan.action != "copy" or plan.folder is None:
             return None
         folder, journal = plan.folder, self.books.journal
-        done = [entry for entry in journal.began_at(plan.photo.path) if entry.state == "done"]
-        done = [entry for entry in done if entry.destination.parent == folder]
-        made = [journal.newest_move(entry).destination for entry in done]
+        earlier = journal.filed_into(folder, plan.photo.path)
+        made = [journal.newest_move(entry).destination for entry in earlier]
         for path in chain(made, (folder / name for name in names(plan.photo.path.name))):
             there = look(path)
             if there is not None and _is_copy(there, plan.photo, path in made):
