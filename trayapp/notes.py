@@ -81,11 +81,9 @@ class Notes:
         """False where a row was begun that brings a photo to `before`, or back there; or has been
         closed since the note was read, which is gone with it."""
         now = raw(photo.path)
-        awaited = """SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')
-            AND ? IN (path, destination)"""
         there = "SELECT 1 FROM notes WHERE (path, outcome) = (?, ?)"
         with self._database.writing() as db:
-            if db.execute(awaited, (before,)).fetchone() is not None:
+            if is_at_work(db, path_of(before)):
                 return False
             if db.execute(there, (before, outcome)).fetchone() is None:
                 return False
@@ -198,6 +196,13 @@ def outcome_of(db: sqlite3.Connection, entry: Entry) -> Outcome:
     """Of a photo that is filed; one of which a person says none of these is not recognised."""
     none = entry.label is None and corrected_by(db, entry.id) is not None
     return "unsure" if none else "filed"
+
+
+def is_at_work(db: sqlite3.Connection, path: Path, but: int | None = None) -> bool:
+    """Whether another unfinished row than `but` has its photo from there, or brings it there."""
+    query = """SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')
+        AND ? IN (path, destination) AND id IS NOT ?"""
+    return db.execute(query, (raw(path), but)).fetchone() is not None
 
 
 def outcome_before(db: sqlite3.Connection, entry: Entry) -> Outcome:

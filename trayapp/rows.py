@@ -13,7 +13,7 @@ from typing import Any, Literal
 from trayapp.corrections import CURRENT
 from trayapp.database import JournalError, path_of, raw
 from trayapp.disk import is_there
-from trayapp.notes import Outcome, below, drop_note, outcome_before, write_note
+from trayapp.notes import Outcome, below, drop_note, is_at_work, outcome_before, write_note
 from trayapp.photo import BeartrayError, Entry, Photo, State
 from trayapp.steps import Step
 
@@ -72,7 +72,7 @@ def take_over(db: sqlite3.Connection, entry: Entry, before: str, owner: str) -> 
 
 def refuse_if_begun(db: sqlite3.Connection, photo: Path) -> None:
     """Of a photo there is one unfinished row at a time. Raises `TakenError`."""
-    if _is_at_work(db, photo, None):
+    if is_at_work(db, photo):
         raise TakenError(f"{photo.name} stays in place: it is being filed just now")
 
 
@@ -83,15 +83,9 @@ def refuse_if_taken(db: sqlite3.Connection, steps: Sequence[Step], but: int | No
     Raises `FileExistsError`, and `OSError` where that cannot be told."""
     new = [step.target for step in steps if step.kind in ("move", "copy")]
     there = [target for target in new if is_there(target)]
-    if there or _is_at_work(db, steps[0].target, but):
+    if there or is_at_work(db, steps[0].target, but):
         taken = str(there[0] if there else steps[0].target)
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), taken)
-
-
-def _is_at_work(db: sqlite3.Connection, path: Path, but: int | None) -> bool:
-    query = """SELECT 1 FROM entries WHERE state IN ('begun', 'undoing')
-        AND ? IN (path, destination) AND id IS NOT ?"""
-    return db.execute(query, (raw(path), but)).fetchone() is not None
 
 
 def places(entry: Entry) -> list[bytes]:
