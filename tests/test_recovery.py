@@ -873,13 +873,19 @@ def test_a_card_that_is_pulled_out_before_a_photo_is_gone_from_it_for_good(
     assert (read_tree(stick), read_tree(tmp_path / "sorted")) == ({}, {"grizzly": PHOTO})
 
 
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the folders that are synced."""
+    found: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda number: found.append(os.fstat(number).st_ino))
+    return found
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot sync a folder")
 def test_the_folder_that_was_opened_is_synced_and_not_the_one_that_has_its_name_since(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, synced: list[int]
 ) -> None:
     """As the empty mount point has, once the disk is pulled out."""
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
     (tmp_path / "stick").mkdir()
     with disk.held_open(tmp_path / "stick") as folder:
         (tmp_path / "stick").rename(tmp_path / "away")
@@ -890,11 +896,9 @@ def test_the_folder_that_was_opened_is_synced_and_not_the_one_that_has_its_name_
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot sync a folder")
 def test_a_folder_that_was_refused_for_a_moment_is_synced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, synced: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or what was removed from it came back with a power cut, when its row had been closed."""
-    synced: list[int] = []
-    monkeypatch.setattr(os, "fsync", lambda number: synced.append(os.fstat(number).st_ino))
     fail_once(monkeypatch, os, "open", errno.EACCES)
     with disk.held_open(tmp_path) as folder:
         folder.sync()

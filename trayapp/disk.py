@@ -36,13 +36,17 @@ def is_there(path: Path | bytes) -> bool:
     """
     try:
         os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # nothing can have such a name
+        if is_missing(error):
             return False
         raise
     return True
+
+
+def is_missing(error: OSError) -> bool:
+    """Whether a look at a name has failed because nothing has it, or can have it."""
+    nothing = isinstance(error, FileNotFoundError | NotADirectoryError)
+    return nothing or error.errno == errno.ENAMETOOLONG
 
 
 def is_gone(path: Path | bytes) -> bool:
@@ -200,8 +204,8 @@ def same_bytes(one: Path, other: Path) -> bool:
 class Folder:
     """A folder, held open by `held_open` while names in it change."""
 
-    def __init__(self, path: Path, descriptor: int | None) -> None:
-        self.path, self._descriptor = path, descriptor
+    def __init__(self, path: Path) -> None:
+        self.path, self._descriptor = path, _opened(path)
 
     def sync(self) -> None:
         """Make the names in it survive a power cut, where the system can (not on Windows).
@@ -209,18 +213,14 @@ class Folder:
         Network shares may refuse; the journal then decides at the next start. Raises `OSError`
         where the disk fails or is gone: then nothing that is there can be relied on.
         """
-        # One that was refused is tried again: it may have been for that moment only.
-        again = _opened(self.path) if self._descriptor is None else None
-        descriptor = again if self._descriptor is None else self._descriptor
+        if self._descriptor is None:  # it was refused, maybe for that moment only
+            self._descriptor = _opened(self.path)
         try:
-            if descriptor is not None:
-                os.fsync(descriptor)
+            if self._descriptor is not None:
+                os.fsync(self._descriptor)
         except OSError as error:
             if error.errno not in _UNSYNCED:
                 raise
-        finally:
-            if again is not None:
-                os.close(again)
 
     def sync_done(self) -> None:
         """As `sync`, after something that is done: raises `UncertainError`."""
@@ -229,18 +229,21 @@ class Folder:
         except OSError as error:
             raise UncertainError(error.errno, error.strerror, str(self.path)) from None
 
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
 
 @contextmanager
 def held_open(folder: Path) -> Iterator[Folder]:
     """So that it is this folder which is synced, and not what has its name by then: the empty
     mount point, once its disk was pulled out. Raises `OSError`.
     """
-    descriptor = _opened(folder)
+    held = Folder(folder)
     try:
-        yield Folder(folder, descriptor)
+        yield held
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        held.close()
 
 
 def _opened(folder: Path) -> int | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import secrets
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from trayapp import tags
-from trayapp.disk import being_written, is_there
+from trayapp.disk import being_written, is_missing, is_there
 from trayapp.photo import BeartrayError, Entry, NotAPhotoError, Photo, Plan
 
 logger = logging.getLogger(__name__)
@@ -132,13 +131,18 @@ def undo_steps(entry: Entry, steps: Sequence[Step]) -> Iterator[Step]:
         for path in beside
     ]
     moves += _others_that_went_along(steps, {path.name.casefold() for path in beside})
-    copied = {step.target: step for step in steps if step.arrived}
     for source, target, photo in moves:
         if is_there(target):
             raise ChangedError(f"its old place {target} is taken")
-        step = copied.get(source)
-        same = step and step.arrived and photo.looks_like(step.arrived)
-        yield Step("move", source, target, photo, original=step.photo if step and same else None)
+        yield Step("move", source, target, photo, original=_original(photo, steps))
+
+
+def _original(there: Photo, steps: Sequence[Step]) -> Photo | None:
+    """What one of the steps has copied to where this lies, unless that was changed since."""
+    for step in reversed(steps):
+        if step.target == there.path and step.arrived and there.looks_like(step.arrived):
+            return step.photo
+    return None
 
 
 def _others_that_went_along(
@@ -183,10 +187,10 @@ def look(path: Path) -> Photo | None:
     """The file at `path`, None where there is none. Raises other `OSError`s."""
     try:
         return Photo.at(path)
-    except (FileNotFoundError, NotADirectoryError, NotAPhotoError):
+    except NotAPhotoError:
         return None
     except OSError as error:
-        if error.errno == errno.ENAMETOOLONG:  # nothing can have such a name
+        if is_missing(error):
             return None
         raise
 
